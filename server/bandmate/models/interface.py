@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a model family offers to the engine: arrays in, arrays and new state out.
+
+A model is pure: no clock, thread, socket or file except its weights. State lives outside the
+model, so one set of weights serves any number of sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+PITCHES = 128  # MIDI pitches, one conditioning channel each
+
+# Raw values of a pitch's channel in one frame.
+NOTE_MASKED = -1  # the model is free
+NOTE_OFF = 0
+NOTE_SUSTAIN = 1  # sounding, not started in this frame
+NOTE_ONSET = 2  # started in this frame, place inside the frame not told
+NOTE_EITHER = 3  # sounding; the model may treat it as onset or continuation ("strum")
+NOTE_ONSET_PHASE_0 = 4  # first of the bundle's `onset_phases` values: onset in that part of the frame
+
+DRUMS_MASKED = -1
+DRUMS_OFF = 0
+DRUMS_ON = 1
+
+
+@dataclass(frozen=True)
+class FrameSpec:
+    """The grid a model lives on. All counts are samples at `sample_rate`.
+
+    Attributes:
+        sample_rate: model sample rate in Hz.
+        frame_samples: F, samples a step puts out per channel.
+        channels: audio channels.
+        delay_samples: D, the model's own constant delay: sample i of frame k belongs to stream
+            time `k * frame_samples + i - delay_samples`.
+    """
+
+    sample_rate: int
+    frame_samples: int
+    channels: int
+    delay_samples: int
+
+
+@dataclass(frozen=True)
+class StampedNote:
+    """A note event at its own sample inside the frame (only exact models such as the test tone use it).
+
+    Attributes:
+        offset_samples: 0 <= offset < F, from the frame's start.
+        pitch: MIDI pitch 0..127.
+        velocity: 1..127, or 0 for note off.
+    """
+
+    offset_samples: int
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True)
+class FrameControls:
+    """The conditioning of one session for one frame.
+
+    Attributes:
+        style: int32 [style_levels], raw style codes, -1 where masked.
+        notes: int32 [128], raw note values (see the NOTE_ constants).
+        drums: raw drum value, -1 masked, 0 none, 1 drums.
+        guidance: scales for style, notes and drums.
+        temperature: 0 is greedy.
+        top_k: candidates kept per code, at least 1.
+        seed: the session's seed.
+        frame_index: k, counted from the start of the epoch. Random numbers are keyed by (seed, k).
+        events: the frame's note events in order of time.
+    """
+
+    style: NDArray[np.int32]
+    notes: NDArray[np.int32]
+    drums: int
+    guidance: tuple[float, float, float]
+    temperature: float
+    top_k: int
+    seed: int
+    frame_index: int
+    events: tuple[StampedNote, ...] = field(default=())
+
+
+class Model(Protocol):
+    """One loaded bundle. All methods are called on the engine's inference thread only."""
+
+    spec: FrameSpec
+
+    def init_state(self) -> Any:
+        """A fresh state of one session (opaque to callers)."""
+        ...
+
+    def step(
+        self, controls: Sequence[FrameControls], states: Sequence[Any]
+    ) -> tuple[list[NDArray[np.float32]], list[Any]]:
+        """Generates one frame for each session of a batch.
+
+        Args:
+            controls: one entry per session, batch of n.
+            states: the sessions' states, same order. Not modified.
+
+        Returns:
+            n frames [F, channels] float32 in -1..1, and n new states.
+        """
+        ...
+
+
+class StyleEncoder(Protocol):
+    """Turns prompts into a model's style codes. Called on the prompt pool's threads."""
+
+    dim: int
+
+    def encode_text(self, text: str) -> NDArray[np.float32]:
+        """Embedding [dim] of a text prompt; the empty text is legal."""
+        ...
+
+    def encode_audio(self, audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+        """Embedding [dim] of audio [samples, channels]."""
+        ...
+
+    def quantise(self, embedding: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Raw style codes [style_levels] of an embedding [dim] (possibly a blend of several)."""
+        ...
