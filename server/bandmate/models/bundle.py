@@ -70,7 +70,7 @@ class TransformerSpec:
 
 @dataclass(frozen=True)
 class DepthformerSpec:
-    """Sizes of the language model (see docs/model.md)."""
+    """Sizes of the language model (see docs/model.md). Logits are squeezed into +-`soft_cap`."""
 
     encoder_width: int
     style_embedding_width: int
@@ -78,6 +78,7 @@ class DepthformerSpec:
     codebook_size: int
     temporal: TransformerSpec
     depth: TransformerSpec
+    soft_cap: float = 30.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Picking codes from logits, and the two sources of random numbers.
+
+Both sources make the noise of a whole frame before the frame is computed, since it does not depend
+on what is sampled: the step then is a pure function of its inputs.
+"""
+
+from __future__ import annotations
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+EXCLUDED = -0.7 * float(np.finfo(np.float32).max)  # finite, so that noise can be added to it
+_WORD = np.uint64(0xFFFFFFFF)
+
+
+def pick_codes(
+    logits: mx.array, noise: mx.array, temperature: mx.array, top_k: mx.array
+) -> mx.array:
+    """One code per row: the largest logit plus noise among the `top_k` largest logits.
+
+    Temperature multiplies the noise and leaves the logits alone, so 0 is exactly greedy.
+
+    Args:
+        logits: float32 [n, codes].
+        noise: float32 [n, codes], standard Gumbel.
+        temperature: float32 [n].
+        top_k: int32 [n], clamped to 1..codes. Ties at the threshold are all kept.
+
+    Returns:
+        int32 [n].
+    """
+    codes = logits.shape[-1]
+    kept = mx.clip(top_k, 1, codes)[:, None]
+    threshold = mx.take_along_axis(mx.sort(logits, axis=-1), codes - kept, axis=-1)
+    allowed = mx.where(logits < threshold, EXCLUDED, logits)
+    return mx.argmax(allowed + temperature[:, None] * noise, axis=-1).astype(mx.int32)
+
+
+def guided(logits: mx.array, scales: mx.array) -> mx.array:
+    """Pushes logits away from those of masked conditioning.
+
+    Args:
+        logits: float32 [n, 3, codes]: full, style masked, notes masked.
+        scales: float32 [n, 2], for style and notes; 0 is no guidance.
+
+    Returns:
+        float32 [n, codes].
+    """
+    away = logits[:, :1] - logits[:, 1:]
+    return logits[:, 0] + (scales[:, :, None] * away).sum(axis=1)
+
+
+def session_noise(seed: int, frame: int, codebooks: int, codes: int) -> NDArray[np.float32]:
+    """Gumbel noise [codebooks, codes] of one session's frame.
+
+    A pure function of (seed, frame): Philox with the seed as key and the frame as the high word of
+    the counter. The same for a session alone, in any row of a batch, live or offline.
+    """
+    generator = np.random.Philox(key=seed % 2**64, counter=[0, 0, 0, frame])
+    count = codebooks * codes
+    raw = generator.random_raw(-(-count // 2))
+    words = np.stack([raw & _WORD, raw >> np.uint64(32)], axis=1).reshape(-1)[:count]
+    # 23 bits, centred between steps: exact in float32 and never 0 or 1.
+    uniform = ((words >> np.uint64(9)).astype(np.float32) + np.float32(0.5)) * np.float32(2**-23)
+    return -np.log(-np.log(uniform)).reshape(codebooks, codes)
+
+
+def reference_key(seed: int) -> mx.array:
+    """The key uint32 [2] a reference stream starts from."""
+    return mx.random.key(seed)
+
+
+def reference_noise(
+    key: mx.array, codebooks: int, codes: int, vocabulary: int
+) -> tuple[mx.array, mx.array]:
+    """Gumbel noise of one frame by the reference's rule: a draw and a split per codebook.
+
+    The reference draws over its whole vocabulary, of which one codebook's part is used.
+
+    Args:
+        key: uint32 [2].
+        vocabulary: ids in all, the reserved ones first.
+
+    Returns:
+        noise [1, codebooks, codes] and the next frame's key.
+    """
+    reserved = vocabulary - codebooks * codes
+    drawn = []
+    for codebook in range(codebooks):
+        start = reserved + codebook * codes
+        whole = mx.random.gumbel((1, 1, vocabulary), key=key)
+        drawn.append(whole[:, :, start : start + codes])
+        key = mx.random.split(key)[1]
+    return mx.concatenate(drawn, axis=1), key
