@@ -128,12 +128,11 @@ class Depthformer:
         for name in ("keys", "values", "cross_keys", "cross_values"):
             new[name] = []
         for index, layer in enumerate(self._temporal):
-            query, key, value = layer.attention.queries(x)
+            query, key, value = layer.attention.project(x)
             assert layer.cross is not None
             x = _attend(layer.attention, x, query, key, value, own_mask, state, new, "", index)
             observe(f"temporal_x{index}_self", x)
-            query, _, _ = layer.cross.queries(x)
-            key, value = layer.cross.keys_values(encoded)
+            query, key, value = layer.cross.project(x, encoded)
             x = _attend(layer.cross, x, query, key, value, cross_mask, state, new, "cross_", index)
             observe(f"temporal_x{index}_cross", x)
             x = layer.feed_forward(x)
@@ -158,7 +157,7 @@ class Depthformer:
         for codebook in range(active):
             x = x if self._depth_adapter is None else self._depth_adapter.product(x)
             for index, layer in enumerate(self._depth):
-                query, key, value = layer.attention.queries(x)
+                query, key, value = layer.attention.project(x)
                 past = caches[index]
                 if past is not None:
                     key = mx.concatenate([past[0], key], axis=2)

@@ -70,21 +70,24 @@ class Attention:
     sink_key: mx.array | None = None
     sink_value: mx.array | None = None
 
-    def queries(self, x: mx.array) -> tuple[mx.array, mx.array | None, mx.array | None]:
-        """x [n, width] -> queries [n, H, 1, d] and, in self-attention, keys and values alike."""
-        projected = self.projection.product(rms_norm(x, self.pre))
-        parts = 1 if self.source is not None else 3
-        split = projected.reshape(-1, parts, self.heads, 1, self.head_dim)
-        query = split[:, 0] if self.scale is None else split[:, 0] * self.scale
-        if parts == 1:
-            return query, None, None
-        return query, split[:, 1], split[:, 2]
+    def project(
+        self, x: mx.array, source: mx.array | None = None
+    ) -> tuple[mx.array, mx.array, mx.array]:
+        """Query, key and value of one position, [n, H, 1, d] each.
 
-    def keys_values(self, source: mx.array) -> tuple[mx.array, mx.array]:
-        """source [n, source width] -> keys and values [n, H, 1, d] of a cross-attention."""
-        assert self.source is not None
-        split = self.source.product(source).reshape(-1, 2, self.heads, 1, self.head_dim)
-        return split[:, 0], split[:, 1]
+        Args:
+            x: [n, width].
+            source: [n, source width], what a cross-attention looks at; None in self-attention.
+        """
+        parts = [self._split(self.projection.product(rms_norm(x, self.pre)))]
+        if self.source is not None and source is not None:
+            parts.append(self._split(self.source.product(source)))
+        query, key, value = [part[:, i] for part in parts for i in range(part.shape[1])]
+        return query if self.scale is None else query * self.scale, key, value
+
+    def _split(self, projected: mx.array) -> mx.array:
+        parts = projected.shape[-1] // (self.heads * self.head_dim)
+        return projected.reshape(-1, parts, self.heads, 1, self.head_dim)
 
     def attend(
         self, x: mx.array, query: mx.array, keys: mx.array, values: mx.array, mask: mx.array | None

@@ -81,7 +81,7 @@ class ConditioningLayout:
         return -(-used // ROW_MULTIPLE) * ROW_MULTIPLE
 
     def row_offsets(self) -> NDArray[np.int32]:
-        """First table row of every channel, int32 [channels] (style channels: in the style table)."""
+        """First table row of every channel, int32 [channels]."""
         style = np.arange(self.spec.style_levels) * self.style_vocabulary
         regular = np.concatenate([[0], np.cumsum(self.regular_vocabularies)[:-1]])
         return np.concatenate([style, regular]).astype(np.int32)
