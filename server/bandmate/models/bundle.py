@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bandmate.errors import BandmateError
 from bandmate.models.interface import FrameSpec
 
 FORMAT = 1
@@ -19,7 +20,7 @@ FILE_NAME = "bundle.json"
 FAMILIES = ("pico", "mrt2", "testtone")
 
 
-class BundleError(Exception):
+class BundleError(BandmateError):
     """A bundle that cannot be used. The message says what is wrong and what to do."""
 
 

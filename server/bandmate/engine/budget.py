@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a frame costs on this machine, and the file that tells plugins about it.
+
+The rule: budget = p99 of the measured frame times x 1.25 + 2 ms, rounded up to half a millisecond.
+The factor is for a warm machine's slower moments, the 2 ms for waking up and copying. The budget is
+a part of every plugin's latency, so it must not flicker between two loads: a higher one is stored
+at once, a lower one only when it is below 70 % of the stored one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bandmate.errors import BandmateError
+from bandmate.models.bundle import Bundle
+from bandmate.models.interface import (
+    DRUMS_MASKED,
+    NOTE_OFF,
+    NOTE_SUSTAIN,
+    PITCHES,
+    FrameControls,
+    Model,
+)
+from bandmate.models.registry import DEFAULT_MODEL
+from bandmate.paths import config_dir
+
+FILE_NAME = "engine.json"
+WARM_UP_FRAMES = 4  # compilation and first touches are paid before anybody plays
+MEASURED_FRAMES = 50
+FACTOR = 1.25
+OVERHEAD_MS = 2.0
+STEP_MS = 0.5
+LOWER_BELOW = 0.7
+
+
+class EngineFileError(BandmateError):
+    """`engine.json` cannot be written."""
+
+
+def budget_ms(frame_ms: list[float]) -> float:
+    """The budget in milliseconds that measured frame times [ms] ask for."""
+    p99 = float(np.percentile(frame_ms, 99))
+    return math.ceil((p99 * FACTOR + OVERHEAD_MS) / STEP_MS) * STEP_MS
+
+
+def measure(model: Model, bundle: Bundle, frames: int = MEASURED_FRAMES) -> list[float]:
+    """Times of single-session frames in milliseconds [frames]. Inference thread only."""
+    state = model.init_state()
+    times = []
+    for index in range(WARM_UP_FRAMES + frames):
+        controls = example_controls(bundle, index)
+        begin = time.perf_counter()
+        _, (state,) = model.step([controls], [state])
+        times.append((time.perf_counter() - begin) * 1e3)
+    return times[WARM_UP_FRAMES:]
+
+
+def example_controls(bundle: Bundle, frame_index: int) -> FrameControls:
+    """A frame's conditioning with a held chord and the first style codes."""
+    notes = np.full(PITCHES, NOTE_OFF, np.int32)
+    notes[[60, 64, 67]] = NOTE_SUSTAIN
+    levels = bundle.conditioning.style_levels if bundle.conditioning else 0
+    return FrameControls(
+        style=np.zeros(levels, np.int32),
+        notes=notes,
+        drums=DRUMS_MASKED,
+        guidance=bundle.defaults.guidance,
+        temperature=bundle.defaults.temperature,
+        top_k=bundle.defaults.top_k,
+        seed=0,
+        frame_index=frame_index,
+    )
+
+
+def engine_file() -> Path:
+    """Where plugins learn about models and how to start the server."""
+    return config_dir() / FILE_NAME
+
+
+def read_engine_file() -> dict[str, Any]:
+    """The file's content; what is missing or broken is left out, since it can be written anew."""
+    try:
+        content = json.loads(engine_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    models = content.get("models")
+    content["models"] = [
+        entry
+        for entry in (models if isinstance(models, list) else [])
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    ]
+    return content
+
+
+def write_engine_file(content: dict[str, Any]) -> Path:
+    """Replaces the file in one step: a reader sees the old or the new one, whole.
+
+    Raises:
+        EngineFileError: the folder cannot be written.
+    """
+    path = engine_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".engine-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(content, file, indent=2)
+                file.write("\n")
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise EngineFileError(
+            f"{path} cannot be written: {error.strerror}. Free space there or set "
+            "BANDMATE_CONFIG_DIR to a folder of yours."
+        ) from error
+    return path
+
+
+def stored_entry(bundle: Bundle) -> dict[str, Any] | None:
+    """The entry of `engine.json` that still describes this bundle."""
+    for entry in read_engine_file().get("models", []):
+        if entry["name"] == bundle.name and all(
+            entry.get(key) == value for key, value in _frame(bundle).items()
+        ):
+            return entry
+    return None
+
+
+def store(bundle: Bundle, measured_ms: float | None, **top_level: Any) -> float | None:
+    """Writes a model's frame and budget into `engine.json`.
+
+    A user's own value (`"budget_fixed": true` beside it) is kept.
+
+    Args:
+        bundle: the model.
+        measured_ms: the budget measured now, None to keep what is known.
+        top_level: other keys of the file to set, e.g. `command`.
+
+    Returns:
+        The budget now in force in milliseconds, None if nothing is known.
+
+    Raises:
+        EngineFileError: the file cannot be written.
+    """
+    content = read_engine_file()
+    old = stored_entry(bundle) or {}
+    budget = _settle(old, measured_ms)
+    entry: dict[str, Any] = {"name": bundle.name, **_frame(bundle)}
+    if budget is not None:
+        entry["budget_ms"] = budget
+    if old.get("budget_fixed") is True:
+        entry["budget_fixed"] = True
+    models = [e for e in content.get("models", []) if e["name"] != bundle.name]
+    wanted = {
+        "default_model": DEFAULT_MODEL,
+        **content,
+        **top_level,
+        "models": sorted([*models, entry], key=lambda e: str(e["name"])),
+    }
+    if wanted != content:
+        write_engine_file(wanted)
+    return budget
+
+
+def _settle(old: dict[str, Any], measured_ms: float | None) -> float | None:
+    known = old.get("budget_ms")
+    if isinstance(known, bool) or not isinstance(known, int | float) or not 0 < known < 1e4:
+        return measured_ms
+    if measured_ms is None or old.get("budget_fixed") is True:
+        return float(known)
+    if measured_ms > known or measured_ms < LOWER_BELOW * known:
+        return measured_ms
+    return float(known)
+
+
+def _frame(bundle: Bundle) -> dict[str, int]:
+    frame = bundle.frame
+    return {
+        "frame_samples": frame.frame_samples,
+        "sample_rate": frame.sample_rate,
+        "channels": frame.channels,
+        "delay_samples": frame.delay_samples,
+    }

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding model bundles and loading them by family."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bandmate.models.bundle import FILE_NAME, Bundle, BundleError, load_bundle
+from bandmate.models.interface import Model, StyleEncoder
+from bandmate.paths import config_dir
+
+DEFAULT_MODEL = "pico"
+SEARCH_VARIABLE = "BANDMATE_MODELS"
+
+
+@dataclass(frozen=True)
+class FoundBundle:
+    """A folder that holds a `bundle.json`.
+
+    Attributes:
+        name: the folder's name, by which the model is asked for.
+        path: the folder.
+    """
+
+    name: str
+    path: Path
+
+    def load(self) -> Bundle:
+        """The checked description. Raises BundleError."""
+        bundle = load_bundle(self.path)
+        if bundle.name != self.name:
+            raise BundleError(
+                f"{self.path / FILE_NAME} names itself {bundle.name!r}. "
+                f"Rename its folder to {bundle.name!r}."
+            )
+        return bundle
+
+
+def search_folders() -> list[Path]:
+    """Folders of bundles, the first that has a name wins.
+
+    They are those in BANDMATE_MODELS (separated as in PATH), `models` in the configuration folder,
+    and the bundles that come with the package.
+    """
+    named = os.environ.get(SEARCH_VARIABLE, "")
+    folders = [Path(entry).expanduser() for entry in named.split(os.pathsep) if entry]
+    return [*folders, config_dir() / "models", Path(__file__).parent.parent / "bundles"]
+
+
+def find_bundles() -> dict[str, FoundBundle]:
+    """All bundles by name. Nothing is read yet, so a broken one hides no other."""
+    found: dict[str, FoundBundle] = {}
+    for folder in search_folders():
+        try:
+            entries = sorted(folder.iterdir()) if folder.is_dir() else []
+        except OSError:
+            continue  # a folder nobody may read holds no model for this user
+        for entry in entries:
+            if (entry / FILE_NAME).is_file():
+                found.setdefault(entry.name, FoundBundle(entry.name, entry))
+    return found
+
+
+def find_bundle(name: str) -> Bundle:
+    """The checked description of the model called `name`.
+
+    Raises:
+        BundleError: there is none of that name, or it is broken.
+    """
+    bundles = find_bundles()
+    if name not in bundles:
+        known = ", ".join(sorted(bundles)) or "none"
+        raise BundleError(
+            f"There is no model {name!r} (found: {known}). "
+            f"Put its folder into {config_dir() / 'models'}, or name the folder around it in "
+            f"{SEARCH_VARIABLE}."
+        )
+    return bundles[name].load()
+
+
+def load_model(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
+    """Loads weights. Call on the inference thread, which then owns the model.
+
+    Raises:
+        BundleError: the weights do not fit the description.
+    """
+    if bundle.family == "testtone":
+        from bandmate.models.testtone import TestTone
+
+        return TestTone.load(bundle), None
+    # MLX is imported with these: only where a network is really run.
+    from bandmate.models.language_model import CodecLanguageModel
+
+    return CodecLanguageModel.load(bundle)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One stream: its events, notes, styles, parameters and frame count. Knows no transport.
+
+A frame k is conditioned on exactly the events before (k + 1) F, so the same events and seed give
+the same frames wherever they come from: a MIDI file, a live host or an offline bounce.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandmate.models.bundle import Bundle
+from bandmate.models.interface import (
+    DRUMS_MASKED,
+    DRUMS_OFF,
+    FrameControls,
+    StyleEncoder,
+)
+from bandmate.session.events import Event, EventKind
+from bandmate.session.gate import MidiGate
+from bandmate.session.notes import NoteTracker
+from bandmate.session.parameters import Parameter, Parameters
+from bandmate.session.style import StyleSlots
+
+
+def _event_time(event: Event) -> int:
+    return event.time
+
+
+class Session:
+    """Turns events into one frame's conditioning after another.
+
+    All methods belong to the inference thread, except `styles.replace`.
+
+    Attributes:
+        bundle: the model's description.
+        styles: the style slots.
+        state: the model's state of this stream; None asks for a fresh one.
+        frame_index: k, the next frame of the epoch.
+    """
+
+    def __init__(self, bundle: Bundle, encoder: StyleEncoder | None, seed: int = 0) -> None:
+        conditioning = bundle.conditioning
+        self.bundle = bundle
+        self.spec = bundle.frame
+        self.styles = StyleSlots(encoder, conditioning.style_levels if conditioning else 0)
+        self.parameters = Parameters(bundle.defaults)
+        self._notes = NoteTracker(
+            self.spec.frame_samples, conditioning.onset_phases if conditioning else 0
+        )
+        self._gate = MidiGate(
+            self.spec.sample_rate, self.spec.frame_samples, self.spec.delay_samples
+        )
+        self._gains: NDArray[np.float32] | None = None
+        self.begin_epoch(seed)
+
+    def begin_epoch(self, seed: int) -> None:
+        """Starts the stream anew at time 0 without notes. Parameters and styles stay."""
+        self.parameters[Parameter.SEED] = seed
+        self.state: Any = None
+        self.frame_index = 0
+        self._pending: list[Event] = []
+        self._notes.clear()
+        self._gate.start(enabled=self.parameters.is_on(Parameter.MIDI_GATE))
+
+    def push(self, event: Event) -> None:
+        """Takes an event of this epoch. Order counts only among events of the same time."""
+        if self._pending and self._pending[-1].time <= event.time:
+            self._pending.append(event)
+        else:
+            insort(self._pending, event, key=_event_time)
+
+    @property
+    def frame_end(self) -> int:
+        """Model sample of the epoch at which the next frame's input is complete."""
+        return (self.frame_index + 1) * self.spec.frame_samples
+
+    def controls(self) -> FrameControls:
+        """Takes the events of the next frame and returns its conditioning."""
+        begin = self.frame_index * self.spec.frame_samples
+        taken = 0
+        for event in self._pending:
+            if event.time >= self.frame_end:
+                break
+            # An event from before the frame came too late for its own: it counts from here on.
+            self._apply(event, max(0, event.time - begin))
+            taken += 1
+        del self._pending[:taken]
+        parameters = self.parameters
+        notes, stamped = self._notes.frame(
+            strum=parameters.is_on(Parameter.STRUM),
+            unmask_width=parameters.whole(Parameter.UNMASK_WIDTH),
+        )
+        self._gains = self._gate.frame()
+        return FrameControls(
+            style=self.styles.codes(parameters.style_weights),
+            notes=notes,
+            drums=DRUMS_MASKED if parameters.is_on(Parameter.DRUMS) else DRUMS_OFF,
+            guidance=(
+                parameters[Parameter.GUIDANCE_STYLE],
+                parameters[Parameter.GUIDANCE_NOTES],
+                parameters[Parameter.GUIDANCE_DRUMS],
+            ),
+            temperature=parameters[Parameter.TEMPERATURE],
+            top_k=max(1, parameters.whole(Parameter.TOP_K)),
+            seed=parameters.whole(Parameter.SEED),
+            frame_index=self.frame_index,
+            events=stamped,
+        )
+
+    def finish(self, audio: NDArray[np.float32], state: Any) -> NDArray[np.float32]:
+        """Ends the frame that `controls` began.
+
+        Args:
+            audio: the model's frame [F, channels].
+            state: the model's new state.
+
+        Returns:
+            The frame as heard [F, channels] float32: gated.
+        """
+        self.state = state
+        self.frame_index += 1
+        gains, self._gains = self._gains, None
+        if gains is None:
+            raise RuntimeError("finish without controls")
+        if np.all(gains == 1.0):
+            return audio
+        return audio * gains[:, None]
+
+    def _apply(self, event: Event, offset: int) -> None:
+        kind, notes = event.kind, self._notes
+        if kind is EventKind.PARAMETER:
+            parameter = Parameter(event.number)
+            self.parameters[parameter] = event.value
+            if parameter is not Parameter.MIDI_GATE:
+                return
+        elif kind is EventKind.NOTE_ON:
+            notes.note_on(event.channel, event.number, round(event.value), offset)
+        elif kind is EventKind.NOTE_OFF:
+            notes.note_off(event.channel, event.number, offset)
+        elif kind is EventKind.CONTROL:
+            notes.control(event.channel, event.number, round(event.value), offset)
+        elif kind is EventKind.ALL_NOTES_OFF:
+            notes.all_notes_off(offset)
+        self._gate.move(
+            offset,
+            enabled=self.parameters.is_on(Parameter.MIDI_GATE),
+            sounding=notes.sounding,
+        )
