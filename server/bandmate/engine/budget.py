@@ -14,6 +14,7 @@ import math
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,15 @@ def budget_ms(frame_ms: list[float]) -> float:
     return math.ceil((p99 * FACTOR + OVERHEAD_MS) / STEP_MS) * STEP_MS
 
 
-def measure(model: Model, bundle: Bundle, frames: int = MEASURED_FRAMES) -> list[float]:
-    """Times of single-session frames in milliseconds [frames]. Inference thread only."""
+def measure(model: Model, bundle: Bundle, frames: int = MEASURED_FRAMES) -> Iterator[float]:
+    """Times of single-session frames in milliseconds, one after another. Inference thread only."""
     state = model.init_state()
-    times = []
     for index in range(WARM_UP_FRAMES + frames):
         controls = example_controls(bundle, index)
         begin = time.perf_counter()
         _, (state,) = model.step([controls], [state])
-        times.append((time.perf_counter() - begin) * 1e3)
-    return times[WARM_UP_FRAMES:]
+        if index >= WARM_UP_FRAMES:
+            yield (time.perf_counter() - begin) * 1e3
 
 
 def example_controls(bundle: Bundle, frame_index: int) -> FrameControls:

@@ -13,8 +13,7 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,7 +35,6 @@ GATHER_SECONDS = 0.001  # and waits at most this much for another stream to shar
 MAX_BATCH = 8
 UNLOAD_SECONDS = 300.0  # a model nobody has used for so long gives its memory back
 COLLECT_SECONDS = 2.0  # garbage is collected between frames, at most this often
-RECENT_FRAMES = 1000
 
 T = TypeVar("T")
 
@@ -50,16 +48,22 @@ class LoadedModel:
         model: its weights; inference thread only.
         encoder: its style encoder, None for a model without styles.
         budget_ms: what a frame may cost, see `engine.budget`.
-        frame_ms: times of recent batches in milliseconds.
+        streams: those being stepped.
+        used_at: monotonic time when the last stream left.
     """
 
     bundle: Bundle
     model: Model
     encoder: StyleEncoder | None
     budget_ms: float
-    frame_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_FRAMES))
     streams: list[Stream] = field(default_factory=list)
     used_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(eq=False)
+class _Loading:
+    pieces: Generator[None, None, LoadedModel]
+    waiting: list[Future[LoadedModel]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,12 @@ class _Job:
     stream: Stream
     controls: FrameControls
     state: Any
+
+
+def _pass_error(asked: Future[None], wanted: Future[LoadedModel]) -> None:
+    error = asked.exception()
+    if error is not None and not wanted.done():
+        wanted.set_exception(error)
 
 
 class Engine:
@@ -83,6 +93,8 @@ class Engine:
             queue.SimpleQueue()
         )
         self._models: dict[str, LoadedModel] = {}
+        self._loading: dict[str, _Loading] = {}
+        self.beat = time.monotonic()  # when the inference thread last came round
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._collected_at = time.monotonic()
@@ -103,6 +115,12 @@ class Engine:
         self._stopping.set()
         with contextlib.suppress(RuntimeError):  # never started
             self._thread.join()
+        while True:
+            try:  # posted while the thread was ending
+                future, _ = self._requests.get_nowait()
+            except queue.Empty:
+                return
+            future.set_exception(RuntimeError("the engine is stopping"))
 
     def post(self, work: Callable[[], T]) -> Future[T]:
         """Runs `work` on the inference thread between two frames."""
@@ -115,7 +133,10 @@ class Engine:
 
     def load(self, name: str) -> Future[LoadedModel]:
         """The model called `name`, loaded once. Fails with BundleError."""
-        return self.post(lambda: self._load(name))
+        future: Future[LoadedModel] = Future()
+        asked = self.post(lambda: self._ask_for(name, future))
+        asked.add_done_callback(lambda done: _pass_error(done, future))
+        return future
 
     def attach(self, model: LoadedModel, stream: Stream) -> Future[None]:
         """Begins to step a stream."""
@@ -137,7 +158,9 @@ class Engine:
         try:
             while not self._stopping.is_set():
                 streams = [s for model in self._models.values() for s in model.streams]
-                self._serve_requests(block=not streams)
+                self.beat = time.monotonic()
+                self._serve_requests(block=not streams and not self._loading)
+                self._go_on_loading()
                 if not self._step_ready():
                     self._tidy(busy=bool(streams))
                     if streams:
@@ -148,8 +171,12 @@ class Engine:
             for model in self._models.values():
                 for stream in model.streams:
                     stream.fail("The server is shutting down.")
-            self._models.clear()
             self._serve_requests(block=False)
+            for loading in self._loading.values():
+                for future in loading.waiting:
+                    future.set_exception(RuntimeError("the engine is stopping"))
+            self._loading.clear()
+            self._models.clear()
 
     def _serve_requests(self, block: bool) -> None:
         # Without streams there is nothing to poll for: sleep until a request comes.
@@ -167,16 +194,38 @@ class Engine:
             except BaseException as error:
                 future.set_exception(error)
 
-    def _load(self, name: str) -> LoadedModel:
+    def _ask_for(self, name: str, future: Future[LoadedModel]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
         if name in self._models:
             self._models[name].used_at = time.monotonic()
-            return self._models[name]
+            future.set_result(self._models[name])
+        else:
+            loading = self._loading.setdefault(name, _Loading(self._load(name)))
+            loading.waiting.append(future)
+
+    def _go_on_loading(self) -> None:
+        """One more piece of each load under way, so that streams are stepped in between."""
+        for name, loading in list(self._loading.items()):
+            try:
+                next(loading.pieces)
+            except StopIteration as end:
+                del self._loading[name]
+                for future in loading.waiting:
+                    future.set_result(end.value)
+            except Exception as error:
+                del self._loading[name]
+                for future in loading.waiting:
+                    future.set_exception(error)
+
+    def _load(self, name: str) -> Generator[None, None, LoadedModel]:
         begin = time.perf_counter()
         bundle = find_bundle(name)
         model, encoder = load_model(bundle)
+        yield
         frame_budget = 0.0
         if self._measure:
-            frame_budget = self._measured_budget(model, bundle)
+            frame_budget = yield from self._measured_budget(model, bundle)
         loaded = LoadedModel(bundle, model, encoder, frame_budget)
         self._models[name] = loaded
         # Weights and modules live long: keep them out of every later collection.
@@ -185,8 +234,12 @@ class Engine:
         log.info("loaded %s in %.2f s", name, time.perf_counter() - begin)
         return loaded
 
-    def _measured_budget(self, model: Model, bundle: Bundle) -> float:
-        measured = budget.budget_ms(budget.measure(model, bundle))
+    def _measured_budget(self, model: Model, bundle: Bundle) -> Generator[None, None, float]:
+        times = []
+        for milliseconds in budget.measure(model, bundle):
+            times.append(milliseconds)
+            yield
+        measured = budget.budget_ms(times)
         try:
             return budget.store(bundle, measured) or measured
         except budget.EngineFileError as error:
@@ -255,9 +308,9 @@ class Engine:
                     results.extend(self._step(model, [job]))
                 except Exception as alone:
                     self._fail(model, job.stream, alone)
-        model.frame_ms.append((time.perf_counter() - begin) * 1e3)
+        milliseconds = (time.perf_counter() - begin) * 1e3
         for stream, audio, state in results:
-            self._guarded(model, stream, partial(stream.deliver, audio, state))
+            self._guarded(model, stream, partial(stream.deliver, audio, state, milliseconds))
 
     def _step(
         self, model: LoadedModel, jobs: Sequence[_Job]

@@ -33,8 +33,8 @@ class Stream(Protocol):
         """The next frame's conditioning and the model state it starts from (None: fresh)."""
         ...
 
-    def deliver(self, audio: NDArray[np.float32], state: Any) -> None:
-        """Hands over the frame [F, channels] and the new model state."""
+    def deliver(self, audio: NDArray[np.float32], state: Any, milliseconds: float) -> None:
+        """Hands over the frame [F, channels], the new model state and how long the step took."""
         ...
 
     def fail(self, reason: str) -> None:
@@ -87,7 +87,7 @@ class OfflineStream:
     def take(self) -> tuple[FrameControls, Any]:
         return self._frames.controls(), self._frames.state
 
-    def deliver(self, audio: NDArray[np.float32], state: Any) -> None:
+    def deliver(self, audio: NDArray[np.float32], state: Any, milliseconds: float) -> None:
         heard = self._frames.finish(audio, state)
         try:
             self._sink(heard)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,8 @@ from pathlib import Path
 from bandmate.models.bundle import FILE_NAME, Bundle, BundleError, load_bundle
 from bandmate.models.interface import Model, StyleEncoder
 from bandmate.paths import config_dir
+
+log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "pico"
 SEARCH_VARIABLE = "BANDMATE_MODELS"
@@ -83,14 +88,26 @@ def find_bundle(name: str) -> Bundle:
 def load_model(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
     """Loads weights. Call on the inference thread, which then owns the model.
 
+    The family's module in this package does it: `bandmate.models.<family>.load(bundle)`. It is
+    imported here and not before, so that MLX is only there where a network is really run.
+
+    Returns:
+        The model, and its style encoder if it follows styles.
+
     Raises:
-        BundleError: the weights do not fit the description.
+        BundleError: the weights do not fit the description, or cannot be read.
     """
-    if bundle.family == "testtone":
-        from bandmate.models.testtone import TestTone
-
-        return TestTone.load(bundle), None
-    # MLX is imported with these: only where a network is really run.
-    from bandmate.models.language_model import CodecLanguageModel
-
-    return CodecLanguageModel.load(bundle)
+    module = f"{__package__}.{bundle.family}"
+    if importlib.util.find_spec(module) is None:
+        raise BundleError(f"This Bandmate cannot run models of the family {bundle.family!r} yet.")
+    try:
+        model, encoder = importlib.import_module(module).load(bundle)
+    except BundleError:
+        raise
+    except Exception as error:  # whatever broken weights lead to, in whichever library
+        log.exception("%s cannot be loaded", bundle.path)
+        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BundleError(
+            f"{bundle.path}: the model cannot be loaded ({detail}). Get the bundle again."
+        ) from error
+    return model, encoder

@@ -49,11 +49,6 @@ class TestTone:
         self.spec = spec
         self._release = max(1, round(RELEASE_SECONDS * spec.sample_rate))
 
-    @classmethod
-    def load(cls, bundle: Bundle) -> TestTone:
-        """The model of a checked bundle."""
-        return cls(bundle.frame)
-
     def init_state(self) -> State:
         """Silence."""
         return ()
@@ -109,3 +104,8 @@ class TestTone:
         if voice.end is not None:
             sound *= np.clip(1.0 - (stream - voice.end) / self._release, 0.0, 1.0)
         mono[first - begin : last - begin] += sound
+
+
+def load(bundle: Bundle) -> tuple[TestTone, None]:
+    """The model of a checked bundle; it has no styles."""
+    return TestTone(bundle.frame), None

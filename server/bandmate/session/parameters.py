@@ -31,7 +31,7 @@ class Parameter(IntEnum):
     STRUM = 12  # 1: the model may strike held notes again
     MIDI_GATE = 13  # 1: silence while no note is held
     UNMASK_WIDTH = 14  # pitches beside a held one that are told to be off
-    SEED = 15
+    SEED = 15  # takes force with the next epoch, which carries it
 
 
 class Parameters:

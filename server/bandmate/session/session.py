@@ -60,7 +60,7 @@ class Session:
 
     def begin_epoch(self, seed: int) -> None:
         """Starts the stream anew at time 0 without notes. Parameters and styles stay."""
-        self.parameters[Parameter.SEED] = seed
+        self._seed = seed
         self.state: Any = None
         self.frame_index = 0
         self._pending: list[Event] = []
@@ -107,7 +107,7 @@ class Session:
             ),
             temperature=parameters[Parameter.TEMPERATURE],
             top_k=max(1, parameters.whole(Parameter.TOP_K)),
-            seed=parameters.whole(Parameter.SEED),
+            seed=self._seed,
             frame_index=self.frame_index,
             events=stamped,
         )
