@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "worker_pool.hpp"
+
+#include <chrono>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace bandmate::blas
+{
+namespace
+{
+
+// Longer than the pauses between a frame's products, far shorter than those between frames.
+constexpr auto lookingTime = std::chrono::microseconds (200);
+
+void relax()
+{
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+std::uint32_t jobOf (std::uint64_t word)
+{
+    return static_cast<std::uint32_t> (word >> 32);
+}
+std::uint32_t partOf (std::uint64_t word)
+{
+    return static_cast<std::uint32_t> (word);
+}
+
+} // namespace
+
+WorkerPool::WorkerPool (int threads)
+{
+    for (int i = 1; i < threads; ++i)
+        workers.emplace_back ([this] { work(); });
+}
+
+WorkerPool::~WorkerPool()
+{
+    {
+        const std::lock_guard lock (sleeping);
+        stopping = true;
+    }
+    wake.notify_all();
+    for (auto& worker : workers)
+        worker.join();
+}
+
+bool WorkerPool::takeOne (std::uint32_t job)
+{
+    auto word = next.load (std::memory_order_acquire);
+    for (;;)
+    {
+        if (jobOf (word) != job || partOf (word) >= jobParts.load (std::memory_order_relaxed))
+            return false;
+        const auto part = jobPart.load (std::memory_order_relaxed);
+        const auto* context = jobContext.load (std::memory_order_relaxed);
+        // Success proves that the job is still this one: it cannot end before this part has.
+        if (next.compare_exchange_weak (word, word + 1, std::memory_order_acq_rel))
+        {
+            part (context, static_cast<int> (partOf (word)));
+            finished.fetch_add (1, std::memory_order_release);
+            return true;
+        }
+    }
+}
+
+void WorkerPool::run (Part part, const void* context, int parts)
+{
+    const std::unique_lock lock (posting, std::try_to_lock);
+    if (!lock.owns_lock() || workers.empty() || parts < 2)
+    {
+        for (int i = 0; i < parts; ++i)
+            part (context, i);
+        return;
+    }
+
+    const auto job = jobOf (next.load (std::memory_order_relaxed)) + 1;
+    jobPart.store (part, std::memory_order_relaxed);
+    jobContext.store (context, std::memory_order_relaxed);
+    jobParts.store (static_cast<std::uint32_t> (parts), std::memory_order_relaxed);
+    finished.store (0, std::memory_order_relaxed);
+    next.store (static_cast<std::uint64_t> (job) << 32, std::memory_order_seq_cst);
+    if (sleepers.load (std::memory_order_seq_cst) > 0)
+    {
+        {
+            const std::lock_guard wakeLock (sleeping);
+        }
+        wake.notify_all();
+    }
+
+    while (takeOne (job))
+    {
+    }
+    while (finished.load (std::memory_order_acquire) < static_cast<std::uint32_t> (parts))
+        relax();
+}
+
+void WorkerPool::work()
+{
+    std::uint32_t done = 0;
+    const auto posted = [&]
+    {
+        return jobOf (next.load (std::memory_order_seq_cst)) != done;
+    };
+
+    while (!stopping.load (std::memory_order_relaxed))
+    {
+        const auto until = std::chrono::steady_clock::now() + lookingTime;
+        while (!posted() && std::chrono::steady_clock::now() < until)
+            for (int i = 0; i < 16; ++i)
+                relax();
+
+        if (!posted())
+        {
+            std::unique_lock lock (sleeping);
+            sleepers.fetch_add (1, std::memory_order_seq_cst);
+            wake.wait (lock, [&] { return stopping.load() || posted(); });
+            sleepers.fetch_sub (1, std::memory_order_seq_cst);
+            if (stopping)
+                return;
+        }
+
+        const auto job = jobOf (next.load (std::memory_order_acquire));
+        while (takeOne (job))
+        {
+        }
+        done = job;
+    }
+}
+
+} // namespace bandmate::blas
