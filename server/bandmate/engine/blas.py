@@ -3,8 +3,8 @@
 
 MLX's Linux wheels call the reference BLAS, an order of magnitude too slow to be live. The dynamic
 linker takes the first `cblas_sgemm` it finds among global symbols, so a library opened before MLX
-takes its place: our own (`server/native/blas`), which multiplies few rows itself and hands the rest to
-an optimised BLAS. macOS has Accelerate and needs nothing.
+takes its place: our own (`server/native/blas`), which multiplies few rows itself and hands the rest
+to an optimised BLAS. macOS has Accelerate and needs nothing.
 
 `activate()` must run before the first `import mlx.core` of the process.
 """

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Causal convolutions that run on a whole clip or on a stream, by carrying what they have seen.
+
+Layout is [batch, time, frequency, channels]. A convolution's state is the frames before its input,
+zeros at the start; running on pieces gives what running on the whole gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import mlx.core as mx
+
+
+class Conv:
+    """A convolution: causal in time, centred in frequency, possibly strided."""
+
+    def __init__(
+        self, tensors: Mapping[str, mx.array], name: str, stride: tuple[int, int] = (1, 1)
+    ):
+        kernel = tensors[f"{name}/conv/kernel"].astype(mx.float32)
+        self._stride = stride
+        self._time, self._frequency = kernel.shape[:2]
+        self._source = kernel.shape[2]
+        self._kernel = mx.contiguous(kernel.transpose(3, 0, 1, 2))
+        self._bias = tensors[f"{name}/conv/bias"].astype(mx.float32)
+        mx.eval(self._kernel, self._bias)
+
+    @property
+    def past(self) -> int:
+        """Frames of the past that the state holds."""
+        return self._time - self._stride[0]
+
+    def init_state(self, batch: int, bins: int) -> mx.array:
+        """Silence before the start, [batch, past, bins, channels in]."""
+        return mx.zeros((batch, self.past, bins, self._source))
+
+    def __call__(self, x: mx.array, state: mx.array) -> tuple[mx.array, mx.array]:
+        """x [batch, T, F, in] -> [batch, T / stride, F / stride, out] and the new state.
+
+        T and F must be multiples of the stride.
+        """
+        whole = mx.concatenate([state, x], axis=1)
+        spare = max(self._frequency - self._stride[1], 0)
+        left = spare // 2
+        padded = mx.pad(whole, [(0, 0), (0, 0), (left, spare - left), (0, 0)])
+        y = mx.conv2d(padded, self._kernel, stride=self._stride) + self._bias
+        return y, whole[:, whole.shape[1] - self.past :]
+
+
+class TransposedConv:
+    """A transposed convolution, causal in time, computed as a plain one.
+
+    Every output position within a stride is a convolution of its own over the input; computing
+    them as channels and laying the channels out afterwards avoids scattering, and MLX multiplies
+    plain convolutions much faster.
+    """
+
+    def __init__(self, tensors: Mapping[str, mx.array], name: str, stride: tuple[int, int]):
+        kernel = tensors[f"{name}/conv/kernel"].astype(mx.float32)
+        time, frequency, self._source, self._width = kernel.shape
+        self._stride = stride
+        self._taps = (-(-time // stride[0]), -(-frequency // stride[1]))
+        self._cut = (frequency - stride[1]) // 2
+        spare = [(0, t * s - k) for t, s, k in zip(self._taps, stride, kernel.shape, strict=False)]
+        # Stored kernels are flipped: element [-1 - i, -1 - j] scatters an input to offset (i, j).
+        scatter = mx.pad(kernel[::-1, ::-1], [*spare, (0, 0), (0, 0)])
+        split = scatter.reshape(
+            self._taps[0], stride[0], self._taps[1], stride[1], self._source, self._width
+        )
+        # Tap 0 meets the newest input: a correlation needs it last.
+        split = split[::-1, :, ::-1].transpose(1, 3, 5, 0, 2, 4)
+        self._kernel = mx.contiguous(split.reshape(-1, *self._taps, self._source))
+        self._bias = tensors[f"{name}/conv/bias"].astype(mx.float32)
+        mx.eval(self._kernel, self._bias)
+
+    def init_state(self, batch: int, bins: int) -> mx.array:
+        """Silence before the start, [batch, taps - 1, bins, channels in]."""
+        return mx.zeros((batch, self._taps[0] - 1, bins, self._source))
+
+    def __call__(self, x: mx.array, state: mx.array) -> tuple[mx.array, mx.array]:
+        """x [batch, T, F, in] -> [batch, T * stride, F * stride, out] and the new state."""
+        batch, frames, bins, _ = x.shape
+        whole = mx.concatenate([state, x], axis=1)
+        side = self._taps[1] - 1
+        y = mx.conv2d(mx.pad(whole, [(0, 0), (0, 0), (side, side), (0, 0)]), self._kernel)
+        y = y.reshape(batch, frames, bins + side, *self._stride, self._width)
+        y = y.transpose(0, 1, 3, 2, 4, 5)
+        y = y.reshape(batch, frames * self._stride[0], -1, self._width)
+        y = y[:, :, self._cut : self._cut + bins * self._stride[1]] + self._bias
+        return y, whole[:, frames:]
