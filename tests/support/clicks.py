@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the test tone's clicks are: its one loudest sample is the note's own."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandmate.models.testtone import CLICK_LEVEL, SINE_LEVEL
+
+# Above the sine that follows, below what a resampler leaves of a click that falls between two samples.
+THRESHOLD = (0.6 * CLICK_LEVEL + SINE_LEVEL) / 2
+
+
+def clicks(audio: NDArray[np.float32], gap: int = 200) -> list[int]:
+    """Samples at which notes start in one channel; starts nearer than `gap` count as one."""
+    level = np.abs(audio)
+    loud = np.flatnonzero(level > THRESHOLD)
+    groups = np.split(loud, np.flatnonzero(np.diff(loud) > gap) + 1)
+    return [int(group[np.argmax(level[group])]) for group in groups if len(group)]
