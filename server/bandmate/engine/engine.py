@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bandmate.engine import budget
+from bandmate.engine import blas, budget
 from bandmate.engine.stream import Stream
 from bandmate.models.bundle import Bundle
 from bandmate.models.interface import FrameControls, Model, StyleEncoder
@@ -30,13 +30,15 @@ from bandmate.models.registry import find_bundle, load_model
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.0005  # a frame starts at most this much after its input is complete
+POLL_SECONDS = 0.0005  # step of an engine that has nothing better to wait on
+REQUEST_SECONDS = 0.005  # requests are served at least this often while streams play
 GATHER_SECONDS = 0.001  # and waits at most this much for another stream to share its batch
 MAX_BATCH = 8
 UNLOAD_SECONDS = 300.0  # a model nobody has used for so long gives its memory back
 COLLECT_SECONDS = 2.0  # garbage is collected between frames, at most this often
 
 T = TypeVar("T")
+Wait = Callable[[Sequence[Stream], float], None]
 
 
 @dataclass(eq=False)
@@ -82,12 +84,13 @@ def _pass_error(asked: Future[None], wanted: Future[LoadedModel]) -> None:
 class Engine:
     """Owner of the inference thread. Use as a context manager, or call `start` and `stop`."""
 
-    def __init__(self, wait: Callable[[float], None] = time.sleep, measure: bool = True) -> None:
+    def __init__(self, wait: Wait | None = None, measure: bool = True) -> None:
         """Args:
-        wait: waits the given seconds for more input; must release the GIL.
+        wait: returns when one of the streams may be ready, at the latest after the given seconds;
+            must release the GIL. Without it the engine sleeps in short steps.
         measure: measure and store the frame budget when a model loads.
         """
-        self._wait = wait
+        self._wait = wait or (lambda _, seconds: time.sleep(min(seconds, POLL_SECONDS)))
         self._measure = measure
         self._requests: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = (
             queue.SimpleQueue()
@@ -164,7 +167,7 @@ class Engine:
                 if not self._step_ready():
                     self._tidy(busy=bool(streams))
                     if streams:
-                        self._wait(POLL_SECONDS)
+                        self._wait(streams, REQUEST_SECONDS)
         finally:
             if automatic:
                 gc.enable()
@@ -221,6 +224,9 @@ class Engine:
     def _load(self, name: str) -> Generator[None, None, LoadedModel]:
         begin = time.perf_counter()
         bundle = find_bundle(name)
+        fast = blas.activate()  # before the family's module imports MLX
+        if not fast.fast:
+            log.warning("matrix products are slow here (%s): %s", fast.name, fast.hint)
         model, encoder = load_model(bundle)
         yield
         frame_budget = 0.0
@@ -278,7 +284,7 @@ class Engine:
             others = [s for s in model.streams if s not in ready]
             if not any(self._guarded(model, s, s.imminent) for s in others):
                 break
-            self._wait(POLL_SECONDS / 4)
+            self._wait(others, GATHER_SECONDS)
             ready = ready + [s for s in others if self._guarded(model, s, s.ready)]
         return ready
 

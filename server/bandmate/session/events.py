@@ -14,6 +14,7 @@ class EventKind(Enum):
     NOTE_OFF = auto()  # pitch, -
     CONTROL = auto()  # controller number, value 0..127
     ALL_NOTES_OFF = auto()  # -, - (all channels)
+    CHANNEL_NOTES_OFF = auto()  # -, -
     PARAMETER = auto()  # the `Parameter`, its value
 
 

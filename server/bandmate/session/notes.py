@@ -126,9 +126,9 @@ class NoteTracker:
         elif controller == CC_ALL_SOUND_OFF or CC_ALL_NOTES_OFF <= controller <= CC_LAST_MODE:
             self._release_channels(bit, offset)
 
-    def all_notes_off(self, offset: int) -> None:
-        """Releases every note and pedal of every channel."""
-        self._release_channels(ALL_CHANNELS, offset)
+    def all_notes_off(self, offset: int, channel: int | None = None) -> None:
+        """Releases every note and pedal of one channel, or of all."""
+        self._release_channels(ALL_CHANNELS if channel is None else 1 << channel, offset)
 
     def frame(
         self, *, strum: bool, unmask_width: int

@@ -8,6 +8,7 @@ the same frames wherever they come from: a MIDI file, a live host or an offline 
 from __future__ import annotations
 
 from bisect import insort
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from bandmate.models.interface import (
     DRUMS_MASKED,
     DRUMS_OFF,
     FrameControls,
+    StampedNote,
     StyleEncoder,
 )
 from bandmate.session.events import Event, EventKind
@@ -64,6 +66,7 @@ class Session:
         self.state: Any = None
         self.frame_index = 0
         self._pending: list[Event] = []
+        self._carried: tuple[StampedNote, ...] = ()  # releases from frames that were left out
         self._notes.clear()
         self._gate.start(enabled=self.parameters.is_on(Parameter.MIDI_GATE))
 
@@ -96,6 +99,7 @@ class Session:
             unmask_width=parameters.whole(Parameter.UNMASK_WIDTH),
         )
         self._gains = self._gate.frame()
+        carried, self._carried = self._carried, ()
         return FrameControls(
             style=self.styles.codes(parameters.style_weights),
             notes=notes,
@@ -109,8 +113,19 @@ class Session:
             top_k=max(1, parameters.whole(Parameter.TOP_K)),
             seed=self._seed,
             frame_index=self.frame_index,
-            events=stamped,
+            events=carried + stamped,
         )
+
+    def skip(self, frames: int) -> None:
+        """Leaves frames out: notes and parameters go on, the model does not hear of them.
+
+        Releases are handed to the next frame, so that an exact model does not hold notes for ever.
+        """
+        for _ in range(frames):
+            missed = self.controls().events
+            self._carried = tuple(replace(n, offset_samples=0) for n in missed if n.velocity == 0)
+            self._gains = None
+            self.frame_index += 1
 
     def finish(self, audio: NDArray[np.float32], state: Any) -> NDArray[np.float32]:
         """Ends the frame that `controls` began.
@@ -146,6 +161,8 @@ class Session:
             notes.control(event.channel, event.number, round(event.value), offset)
         elif kind is EventKind.ALL_NOTES_OFF:
             notes.all_notes_off(offset)
+        elif kind is EventKind.CHANNEL_NOTES_OFF:
+            notes.all_notes_off(offset, event.channel)
         self._gate.move(
             offset,
             enabled=self.parameters.is_on(Parameter.MIDI_GATE),
