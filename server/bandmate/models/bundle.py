@@ -118,7 +118,9 @@ def _section(cls: type, raw: Any, where: str, path: Path) -> Any:
     values = {}
     for key, value in raw.items():
         if key not in known:
-            raise BundleError(f"{path}: unknown key '{where}.{key}'. Is the bundle newer than Bandmate?")
+            raise BundleError(
+                f"{path}: unknown key '{where}.{key}'. Is the bundle newer than Bandmate?"
+            )
         wants_number = known[key].type in ("int", "float")
         if wants_number and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise BundleError(f"{path}: '{where}.{key}' must be a number, not {value!r}.")
@@ -140,7 +142,9 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BundleError(f"{path} is missing: not a model bundle. See `bandmate doctor`.") from error
+        raise BundleError(
+            f"{path} is missing: not a model bundle. See `bandmate doctor`."
+        ) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BundleError(f"{path} cannot be read ({error}). Get the bundle again.") from error
     if not isinstance(raw, dict):

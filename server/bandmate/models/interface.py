@@ -22,7 +22,9 @@ NOTE_OFF = 0
 NOTE_SUSTAIN = 1  # sounding, not started in this frame
 NOTE_ONSET = 2  # started in this frame, place inside the frame not told
 NOTE_EITHER = 3  # sounding; the model may treat it as onset or continuation ("strum")
-NOTE_ONSET_PHASE_0 = 4  # first of the bundle's `onset_phases` values: onset in that part of the frame
+NOTE_ONSET_PHASE_0 = (
+    4  # first of the bundle's `onset_phases` values: onset in that part of the frame
+)
 
 DRUMS_MASKED = -1
 DRUMS_OFF = 0

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trains the language model on codes.
+
+usage: train_lm.py DATA RUN [--seconds S] [--device auto|cpu|cuda]
+
+RUN must hold codec.pt and style.pt. Writes RUN/lm.pt (weights, optimiser, step, seconds spent) every
+few minutes and goes on from it. The learning rate follows the seconds spent of --seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import dataset
+import numpy as np
+import torch
+from codec import Codec, unit
+from depthformer import RESERVED, Depthformer, Sizes
+from sounds import STYLES
+from style import StyleModel, audio_statistics, caption
+from torch import Tensor
+from tqdm import tqdm
+
+CROP = 128
+BATCH = 12
+DEPTH_SHARE = 0.35  # of the frames train the depth decoder in each step
+WARM_FRAMES = 6  # at a crop's start carry no loss: their past is cut off
+PEAK_RATE = 1.5e-3
+LEVEL_WEIGHT = np.linspace(1.8, 0.6, 32)
+
+
+class Batches:
+    """Random crops with masked, corrupted conditioning."""
+
+    def __init__(self, clips: dataset.Clips, codes: Tensor, style: StyleModel, seed: int) -> None:
+        self.clips, self.codes = clips, codes
+        self.rng = np.random.default_rng(seed)
+        self.style_codes = self._style_codes(style)
+
+    @torch.no_grad()
+    def _style_codes(self, style: StyleModel) -> np.ndarray:
+        """[clips, 6 variants, levels]: from the clip's own sound, from captions, and blends."""
+        out = []
+        for features, number in zip(self.clips.features, self.clips.styles, strict=True):
+            at = int(self.rng.integers(0, len(features) - 150))
+            sound = torch.from_numpy(
+                audio_statistics(features[at : at + 150].astype(np.float32) / 255)
+            )
+            points = [style.embed_audio(sound[None])]
+            points.append(style.embed_text([caption(self.rng, number) for _ in range(5)]))
+            out.append(style.quantise(torch.cat(points)).numpy())
+        return np.stack(out)
+
+    def draw(self, size: int) -> dict[str, Tensor]:
+        """style, notes, drums, guidance, previous, codes: one batch of crops."""
+        rng = self.rng
+        clip = rng.integers(0, len(self.codes), size)
+        at = rng.integers(0, self.codes.shape[1] - CROP, size)
+        codes = torch.stack(
+            [self.codes[c, a : a + CROP] for c, a in zip(clip, at, strict=True)]
+        ).long()
+        before = torch.stack(
+            [self.codes[c, max(a - 1, 0)] for c, a in zip(clip, at, strict=True)]
+        ).long()
+        notes = np.stack(
+            [self.clips.rolls[c, a : a + CROP] for c, a in zip(clip, at, strict=True)]
+        ).astype(np.int64)
+        variant = rng.integers(0, self.style_codes.shape[1], size)
+        style = np.repeat(self.style_codes[clip, variant][:, None], CROP, 1).astype(np.int64)
+        is_drums = np.array([STYLES[s].drums for s in self.clips.styles[clip]])
+        drums = np.repeat(is_drums[:, None].astype(np.int64), CROP, 1)
+        for row in range(size):
+            self._vary(notes[row], style[row], drums[row])
+        guidance = rng.integers(0, (41, 41, 9), (size, 1, 3)).repeat(CROP, 1)
+        fresh = torch.from_numpy(at == 0)
+        return {
+            "style": torch.from_numpy(style),
+            "notes": torch.from_numpy(notes),
+            "drums": torch.from_numpy(drums),
+            "guidance": torch.from_numpy(guidance),
+            "previous": self._previous(codes, before, fresh),
+            "codes": codes,
+        }
+
+    def _vary(self, notes: np.ndarray, style: np.ndarray, drums: np.ndarray) -> None:
+        """Masks conditioning in place, as players will: no style, no notes, strum, unmask width."""
+        rng, kind = self.rng, self.rng.random()
+        if kind < 0.10:  # strum: sounding, onsets not told
+            notes[notes > 0] = 3
+        elif kind < 0.18:  # onsets without their place in the frame
+            notes[notes > 3] = 2
+        if rng.random() < 0.12:  # only pitches near the played ones are told
+            width = int(rng.integers(0, 25))
+            near = notes > 0
+            reach = np.zeros_like(near)
+            for shift in range(-width, width + 1):
+                rolled = np.roll(near, shift, 1)
+                if shift > 0:
+                    rolled[:, :shift] = False
+                elif shift < 0:
+                    rolled[:, shift:] = False
+                reach |= rolled
+            notes[~reach] = -1
+        if rng.random() < 0.06:
+            begin, end = sorted(rng.integers(0, len(notes) + 1, 2))
+            notes[begin:end] = -1
+        if rng.random() < 0.08:
+            style[:] = -1
+        elif rng.random() < 0.15:
+            style[:, int(rng.integers(2, style.shape[1])) :] = -1
+        if rng.random() < 0.5:
+            drums[:] = -1
+
+    def _previous(self, codes: Tensor, before: Tensor, fresh: Tensor) -> Tensor:
+        """Unique ids of the frame before, with the errors a free-running stream makes."""
+        size, _, books = codes.shape
+        previous = torch.cat([before[:, None], codes[:, :-1]], 1)
+        rate = torch.where(torch.rand(size, 1, 1) < 0.5, torch.rand(size, 1, 1) * 0.35, 0.02)
+        slope = torch.linspace(0.4, 1.6, books)
+        hit = torch.rand(previous.shape) < rate * slope
+        previous = torch.where(hit, torch.randint(0, 1024, previous.shape), previous)
+        unique = previous + RESERVED + torch.arange(books) * 1024
+        unique[fresh, 0] = 0
+        blank = torch.rand(size, codes.shape[1]) < torch.where(
+            torch.rand(size, 1) < 0.08, 1.0, 0.03
+        )
+        unique[blank] = 0
+        return unique
+
+
+@torch.no_grad()
+def encode_all(codec: Codec, clips: dataset.Clips, cache: Path) -> Tensor:
+    """Codes [clips, frames, codebooks] int16 of every clip, kept in `cache`."""
+    if cache.exists():
+        codes = torch.load(cache, weights_only=True)
+        if len(codes) == len(clips.features):
+            return codes
+    z = torch.stack([codec.basis.encode(unit(clip)) for clip in clips.features])
+    codes = torch.cat(
+        [codec.quantiser.encode_steady(part) for part in tqdm(z.split(256), unit="part")]
+    )
+    torch.save(codes, cache)
+    return codes
+
+
+def level_losses(model: Depthformer, batch: dict[str, Tensor], share: float) -> Tensor:
+    """Mean cross entropy of each codebook over a random share of the frames, [codebooks]."""
+    encoded = model.encode(batch["style"], batch["notes"], batch["drums"], batch["guidance"])
+    temporal = model.run_temporal(batch["previous"], encoded)
+    b, t, _width = temporal.shape
+    onset = (batch["notes"] > 1).any(-1) & (batch["notes"] < 99).any(-1)
+    chance = torch.rand(b, t, device=temporal.device)
+    chance[:, :WARM_FRAMES] = -1
+    # Frames with an onset decide whether a note is heard at all: they are drawn more often.
+    chance = chance + 0.25 * onset.to(chance)
+    pick = chance.flatten().topk(int(share * b * t)).indices
+    codes = batch["codes"].flatten(0, 1)[pick]
+    logits = model.run_depth(temporal.flatten(0, 1)[pick], codes)
+    return torch.stack(
+        [torch.nn.functional.cross_entropy(x, codes[:, k]) for k, x in enumerate(logits)]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--seconds", type=float, default=5400)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    args = parser.parse_args()
+    device = args.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(int(time.time()))
+    codec, style = Codec(), StyleModel()
+    codec.load_state_dict(torch.load(args.run / "codec.pt", weights_only=True))
+    style.load_state_dict(torch.load(args.run / "style.pt", weights_only=True))
+    sets = []
+    for validation in (False, True):
+        clips = dataset.load(args.data, validation)
+        codes = encode_all(codec, clips, args.run / f"codes_{'held' if validation else 'train'}.pt")
+        sets.append(Batches(clips, codes, style, int(time.time())))
+    training, held = sets
+    print(f"{len(training.codes)} clips encoded", flush=True)
+
+    sizes = Sizes(codebooks=training.codes.shape[-1])
+    model = Depthformer(sizes)
+    model.use_codebooks(codec.quantiser.codebooks)
+    model.to(device)
+    decay = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}],
+        betas=(0.9, 0.95),
+    )
+    step, spent, path = 0, 0.0, args.run / "lm.pt"
+    if path.exists():
+        saved = torch.load(path, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step, spent = saved["step"], saved["spent"]
+        print(f"goes on from step {step}, {spent:.0f} s spent", flush=True)
+    weight = torch.tensor(LEVEL_WEIGHT[: sizes.codebooks], dtype=torch.float32, device=device)
+    weight /= weight.mean()
+
+    def save() -> None:
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "step": step,
+                "spent": spent,
+                "sizes": asdict(sizes),
+            },
+            part,
+        )
+        part.rename(path)
+
+    mean, saved_at = None, time.time()
+    while spent < args.seconds:
+        started = time.time()
+        part = spent / args.seconds
+        rate = PEAK_RATE * min(1, (step + 1) / 150) * min(1.0, 1.7 * (1 - part) + 0.01)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        batch = {k: v.to(device) for k, v in training.draw(args.batch).items()}
+        with torch.autocast(device, torch.bfloat16):
+            losses = level_losses(model, batch, DEPTH_SHARE)
+        optimiser.zero_grad()
+        (losses * weight).mean().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        now = losses.detach()
+        mean = now if mean is None else mean + (now - mean) / min(step, 100)
+        spent += time.time() - started
+        if step % 50 == 0:
+            shown = " ".join(f"{x:.2f}" for x in mean.tolist())
+            print(f"step {step} {spent:.0f} s rate {rate:.1e} | {shown}", flush=True)
+        if time.time() - saved_at > 180:
+            save()
+            saved_at = time.time()
+            with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+                batch = {k: v.to(device) for k, v in held.draw(24).items()}
+                test = level_losses(model, batch, DEPTH_SHARE).tolist()
+            record = {"step": step, "seconds": round(spent), "held": [round(x, 3) for x in test]}
+            with (args.run / "lm.jsonl").open("a") as log:
+                log.write(json.dumps(record) + "\n")
+            print("held   " + " ".join(f"{x:.2f}" for x in test), flush=True)
+    save()
+
+
+if __name__ == "__main__":
+    main()

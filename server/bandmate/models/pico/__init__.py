@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bundled small model: the Magenta RealTime 2 architecture with a light magnitude codec."""
