@@ -52,10 +52,10 @@ class Session:
     def file(self) -> Path:
         return self.folder / "song.ardour"
 
-    def automate(self, parameter: int, *points: tuple[float, float]) -> str:
-        """Automates a parameter by (seconds, value) points and returns the parameter's name."""
+    def automate(self, parameter: str, *points: tuple[float, float]) -> None:
+        """Automates a parameter by (seconds, share of its range from 0 to 1) points."""
         texts = [f"{seconds}:{value}" for seconds, value in points]
-        return self._lua("automate", self.folder, parameter, *texts)["parameter"][1]
+        self._lua("automate", self.folder, parameter, *texts)
 
     def export(self) -> NDArray[np.float32]:
         """Renders the session offline to [samples, 2]."""

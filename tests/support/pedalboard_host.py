@@ -56,5 +56,3 @@ def play(
     audio = plugin(messages, seconds, rate, 2, block, reset).T
     assert audio.shape == (samples, 2)
     return audio
-
-

@@ -55,6 +55,12 @@ def styles_of(preset: bytes) -> list[str]:
     return [slots[slot] for slot in sorted(slots)]
 
 
+def model_of(preset: bytes) -> str:
+    """The name of the model a preset asks for. Raises PresetError as above."""
+    document, _ = _unframe(_unpack(preset)[1].get("Comp", b""))
+    return document.get("model", "")
+
+
 def _unframe(component: bytes) -> tuple[ET.Element, bytes]:
     if component[:4] != JUCE_MAGIC or len(component) < 8:
         raise PresetError("The plugin's state has a form this version does not know.")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Makes and plays an Ardour 7 session on its dummy backend, without a display.
 --   ardour7-lua session.lua make DIR RATE BLOCK PLUGIN-ID    an instrument track "Band", an audio track "Take"
---   ardour7-lua session.lua automate DIR PARAMETER T:V ...   points at T seconds; PARAMETER is its place in the plugin's list
+--   ardour7-lua session.lua automate DIR PARAMETER T:V ...   points at T seconds, V from 0 to 1 of the range; PARAMETER is its name
 --   ardour7-lua session.lua record DIR BLOCK SECONDS         rolls in real time, Band's output recorded on Take
 -- PLUGIN-ID is a VST3 class id (32 hex digits) or an LV2 URI. The session is DIR/song.ardour.
 local command, dir = arg[1], arg[2]
@@ -38,17 +38,22 @@ local function make (rate, block, id)
   save_and_close ()
 end
 
-local function automate (index, points)
+local function automate (label, points)
   dummy_engine ()
   Session = assert (load_session (dir, name), "the session cannot be loaded")
   local plugin = Session:route_by_name ("Band"):nth_plugin (0)
+  local index
+  for i = 0, plugin:to_insert ():plugin (0):parameter_count () - 1 do
+    if plugin:to_insert ():plugin (0):parameter_label (i) == label then index = i break end
+  end
+  assert (index, "the plugin has no parameter " .. label)
   local _, list, range = ARDOUR.LuaAPI.plugin_automation (plugin, index)
-  print ("parameter", plugin:to_insert ():plugin (0):parameter_label (index), range.lower, range.upper)
+  print ("range", range.lower, range.upper)
   list:clear_list ()
   for _, point in ipairs (points) do
     local seconds, value = point:match ("([^:]+):([^:]+)")
     local at = math.floor (tonumber (seconds) * Session:nominal_sample_rate ())
-    list:add (Temporal.timepos_t (at), tonumber (value), false, true)
+    list:add (Temporal.timepos_t (at), range.lower + tonumber (value) * (range.upper - range.lower), false, true)
   end
   local parameter = Evoral.Parameter (ARDOUR.AutomationType.PluginAutomation, 0, index)
   plugin:to_automatable ():automation_control (parameter, false):set_automation_state (ARDOUR.AutoState.Play)
@@ -92,7 +97,7 @@ end
 if command == "make" then
   make (tonumber (arg[3]), tonumber (arg[4]), arg[5])
 elseif command == "automate" then
-  automate (tonumber (arg[3]), { table.unpack (arg, 4) })
+  automate (arg[3], { table.unpack (arg, 4) })
 elseif command == "record" then
   record (tonumber (arg[3]), tonumber (arg[4]))
 else
