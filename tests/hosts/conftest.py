@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from support.sandbox import Sandbox
 
 
@@ -21,7 +20,7 @@ def installed(own_folders: Sandbox) -> Iterator[None]:
 
 @pytest.fixture
 def live_home() -> Iterator[Sandbox]:
-    """A home of its own for a host in another process, with the plugin installed and the test tone."""
+    """A home for a host in another process, with the plugin installed and the test tone."""
     place = Sandbox(BANDMATE_MODEL="testtone")
     place.install_plugin()
     yield place

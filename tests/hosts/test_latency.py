@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reported latency is real latency: a note at sample n comes out at n plus what the plugin reports."""
+"""Reported latency is real: a note at sample n comes out at n plus what the plugin reports."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from bandmate.models.testtone import CLICK_LEVEL
 from support.clicks import clicks
 from support.pedalboard_host import Note, load, play
+
+from bandmate.models.testtone import CLICK_LEVEL
 
 RATES = (44100, 48000, 88200, 96000)
 BLOCKS = (1, 17, 64, 333, 512, 1024, 8192)
 
 
 def some_notes(rate: int) -> list[Note]:
-    """Starts that fall at no round place of a block or frame, the first at the very first sample."""
+    """Starts at no round place of a block or frame, but for the first at the very first sample."""
     starts = (0, rate // 5 + 3, rate // 2 + 1, rate * 4 // 5 - 7)
     return [Note(at, at + rate // 10, 60 + 3 * i) for i, at in enumerate(starts)]
 
@@ -77,7 +77,7 @@ def test_latency_is_the_same_for_the_same_host_settings(vst3: Path) -> None:
 
 
 def test_preparing_again_for_another_rate_and_block(vst3: Path) -> None:
-    """One instance moved through host settings and back, as a DAW does when its preferences change."""
+    """One instance through other settings and back, as when a DAW's preferences change."""
     plugin = load(vst3)
     for rate, block in ((48000, 512), (96000, 64), (44100, 2048), (48000, 512)):
         notes = some_notes(rate)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bandmate.models.testtone import CLICK_LEVEL, SINE_LEVEL
 
-# Above the sine that follows, below what a resampler leaves of a click that falls between two samples.
+# Above the sine that follows, below what a resampler leaves of a click between two samples.
 THRESHOLD = (0.6 * CLICK_LEVEL + SINE_LEVEL) / 2
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The built VST3 in pedalboard, counted in samples.
 
-pedalboard renders offline (the plugin is told so and waits for its frames) and shows an instrument's
-output as it comes, late by the latency the plugin reports.
+pedalboard renders offline (the plugin is told so and waits for its frames) and shows an
+instrument's output as it comes, late by the latency the plugin reports.
 """
 
 from __future__ import annotations

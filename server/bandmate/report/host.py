@@ -43,7 +43,7 @@ class HostedPlugin:
         self.sample_rate, self.block = sample_rate, block
 
     def set_styles(self, styles: Sequence[str]) -> None:
-        """Fills the style slots from the first on; the others become empty, each with full weight."""
+        """Fills the style slots from the first on, each with full weight; empties the others."""
         self._plugin.preset_data = with_styles(self._plugin.preset_data, styles)
         for slot in range(1, len(styles) + 1):
             self._plugin.parameters[f"style_{slot}"].raw_value = 1.0
