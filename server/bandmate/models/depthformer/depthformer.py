@@ -8,12 +8,11 @@ runs once a codebook inside the frame. State is passed in and out; the object ho
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
-
 from bandmate.models.bundle import ConditioningSpec, DepthformerSpec
 from bandmate.models.depthformer import weights as names
 from bandmate.models.depthformer.linear import Matrix, WeightFormat
@@ -44,10 +43,13 @@ class Depthformer:
         self,
         spec: DepthformerSpec,
         conditioning: ConditioningSpec,
-        tensors: Mapping[str, mx.array],
+        tensors: MutableMapping[str, mx.array],
         form: WeightFormat | None = None,
     ):
-        """Builds the layers from `tensors` (checked by `checkpoint.checked_tensors`)."""
+        """Builds the layers from `tensors` (checked by `checkpoint.checked_tensors`).
+
+        The tensors used are removed from the mapping, so that they can be freed on the way.
+        """
         form = form or WeightFormat(mx.float32)
         self.spec, self.form = spec, form
         self.layout = ConditioningLayout(conditioning)
@@ -68,7 +70,7 @@ class Depthformer:
             slice(RESERVED + k * spec.codebook_size, RESERVED + (k + 1) * spec.codebook_size)
             for k in range(spec.codebooks)
         ]
-        self._heads = [build.matrix(names.LOGITS + "kernel", rows=part) for part in parts]
+        self._heads = build.matrices(names.LOGITS + "kernel", parts)
         bias = build.vector(names.LOGITS + "bias")
         self._head_biases = [bias[part] for part in parts]
         self._offsets = mx.array(self.layout.row_offsets())

@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 
 import mlx.core as mx
-
 from bandmate.models.depthformer.linear import Matrix
 
 EPSILON = 1e-6

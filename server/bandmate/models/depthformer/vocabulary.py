@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from bandmate.models.bundle import ConditioningSpec, GuidanceScale
 from bandmate.models.interface import PITCHES, FrameControls
+from numpy.typing import NDArray
 
 RESERVED = 6  # ids 0..5 of every vocabulary; codec codes start here
 START = 0  # "previous codes" of a stream's first frame

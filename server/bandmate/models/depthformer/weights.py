@@ -7,10 +7,9 @@ training exports to the same tree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 
 import mlx.core as mx
-
 from bandmate.models.bundle import ConditioningSpec, DepthformerSpec, TransformerSpec
 from bandmate.models.depthformer.linear import Matrix, WeightFormat
 from bandmate.models.depthformer.transformer import (
@@ -101,33 +100,45 @@ def _feed_forward_shapes(name: str, stack: TransformerSpec) -> Shapes:
     }
 
 
+def _stacked(kernels: list[mx.array]) -> mx.array:
+    """Kernels [in, ...out] as one matrix [out, in]."""
+    flat = [kernel.reshape(kernel.shape[0], -1).T for kernel in kernels]
+    return flat[0] if len(flat) == 1 else mx.concatenate(flat)
+
+
 class Builder:
     """Turns checked tensors into layers in one weight format, evaluating as it goes.
 
-    Every matrix is brought to its final form and evaluated before the next tensor is read, so
-    that loading holds one tensor more than the finished model, not two models.
+    Every matrix is brought to its final form, and its tensor let go, before the next is read: so
+    loading holds one tensor more than the finished model, not two models.
     """
 
-    def __init__(self, tensors: Mapping[str, mx.array], form: WeightFormat):
-        """`tensors` maps full names to (lazy) arrays of the right shapes."""
+    def __init__(self, tensors: MutableMapping[str, mx.array], form: WeightFormat):
+        """`tensors` maps full names to (lazy) arrays of the right shapes; those used are removed."""
         self._tensors = tensors
         self._form = form
 
+    def _take(self, key: str) -> mx.array:
+        return self._tensors.pop(PREFIX + key)
+
     def vector(self, key: str) -> mx.array:
         """A norm scale, bias or table that is never quantised, in the activation type."""
-        value = mx.contiguous(self._tensors[PREFIX + key].astype(self._form.dtype))
+        value = mx.contiguous(self._take(key).astype(self._form.dtype))
         mx.eval(value)
         return value
 
-    def matrix(self, *keys: str, rows: slice = slice(None)) -> Matrix:
+    def matrix(self, *keys: str) -> Matrix:
         """Kernels [in, ...out] as one matrix [out, in], stacked on the output axis."""
-        kernels = [self._tensors[PREFIX + key] for key in keys]
-        flat = [kernel.reshape(kernel.shape[0], -1).T for kernel in kernels]
-        return self._held(mx.concatenate(flat)[rows] if len(flat) > 1 else flat[0][rows])
+        return self._held(_stacked([self._take(key) for key in keys]))
+
+    def matrices(self, key: str, parts: list[slice]) -> list[Matrix]:
+        """Some rows of the matrix [out, in] of one kernel, each a matrix of its own."""
+        whole = self._take(key).T
+        return [self._held(whole[part]) for part in parts]
 
     def table(self, key: str) -> Matrix:
         """An embedding table [rows, width]."""
-        return self._held(self._tensors[PREFIX + key])
+        return self._held(self._take(key))
 
     def _held(self, values: mx.array, form: WeightFormat | None = None) -> Matrix:
         held = Matrix(values, form or self._form)
@@ -142,7 +153,7 @@ class Builder:
         query, key, value = (
             f"{inner}{part}_projection/kernel" for part in ("query", "key", "value")
         )
-        factor = query_scale(self._tensors[PREFIX + inner + "per_dim_scale"], self._form.dtype)
+        factor = query_scale(self._take(inner + "per_dim_scale"), self._form.dtype)
         fold = self._form.dtype == mx.float32 and not self._form.bits
         heads, width = stack.heads, stack.head_dim
         projection = self._queries(query, factor if fold else None, [] if cross else [key, value])
@@ -153,7 +164,7 @@ class Builder:
             sink_value = self.vector(inner + "sink_value_embeddings").reshape(heads, 1, width)
             mx.eval(sink_key, sink_value)
         mx.eval(factor)
-        output = self._tensors[PREFIX + name + "output_projection/kernel"]
+        output = self._take(name + "output_projection/kernel")
         return Attention(
             heads=heads,
             head_dim=width,
@@ -168,11 +179,11 @@ class Builder:
         )
 
     def _queries(self, query: str, factor: mx.array | None, others: list[str]) -> Matrix:
-        kernels = [self._tensors[PREFIX + key] for key in (query, *others)]
+        kernels = [self._take(key) for key in (query, *others)]
         if factor is not None:
             # One product less per attention; in float32 it changes nothing that could be seen.
             kernels[0] = kernels[0].astype(mx.float32) * factor
-        return self._held(mx.concatenate([k.reshape(k.shape[0], -1).T for k in kernels]))
+        return self._held(_stacked(kernels))
 
     def feed_forward(self, name: str) -> FeedForward:
         """The feed-forward part under `name` (ends with a slash)."""

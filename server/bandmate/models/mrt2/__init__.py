@@ -1,2 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Magenta RealTime 2: the official models on top of the depthformer."""
+
+from __future__ import annotations
+
+from bandmate.models.bundle import Bundle
+from bandmate.models.interface import Model, StyleEncoder
+from bandmate.models.mrt2 import loading
+
+
+def load(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
+    """Loads a bundle of this family (see `bandmate.models.registry.load_model`)."""
+    return loading.load(bundle), None

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SpectroStream: the codec of Magenta RealTime 2 (convolutions over a spectrogram, residual codes)."""
+"""SpectroStream, the codec of Magenta RealTime 2: convolutions over a spectrogram."""

@@ -10,7 +10,7 @@ class Quantizer:
     """The codebooks, [levels, codes, width]."""
 
     def __init__(self, codebooks: mx.array):
-        self._codebooks = codebooks.astype(mx.float32)
+        self._codebooks = mx.contiguous(codebooks.astype(mx.float32))
         self._squares = self._codebooks.square().sum(axis=-1)
         mx.eval(self._codebooks, self._squares)
 

@@ -18,7 +18,7 @@ class SpectroStreamSpec:
         stft_window, stft_hop: samples; the transform is as long as the window.
         audio_channels: each has a real and an imaginary spectrogram channel.
         embedding: width of one frame's vector.
-        ratios: (time, frequency) stride of each encoder block; the decoder's are the same, reversed.
+        ratios: (time, frequency) stride of each encoder block; the decoder's are these reversed.
         multipliers: growth of the channels in each encoder block.
         encoder_depth, decoder_depth: channels next to the spectrogram.
         base_kernel: size of the kernels next to the spectrogram, both axes.
@@ -69,7 +69,7 @@ class SpectroStreamSpec:
         return out
 
     def decoder_blocks(self) -> list[Block]:
-        """The transposed blocks, innermost first; the first puts all audio channels side by side."""
+        """The transposed blocks, innermost first; the first widens to all audio channels."""
         out, channels = [], self.decoder_depth
         last = len(self.ratios) - 1
         for index, (ratio, growth) in enumerate(zip(self.ratios, self.multipliers, strict=True)):

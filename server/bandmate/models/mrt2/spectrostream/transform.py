@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Between samples and spectrogram: windows half overlapping, real and imaginary parts as channels."""
+"""Between samples and spectrogram; real and imaginary parts are channels."""
 
 from __future__ import annotations
 
 import mlx.core as mx
 import numpy as np
-
 from bandmate.models.mrt2.spectrostream.spec import SpectroStreamSpec
 
 

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several sessions' states in the same arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_map
+
+
+@dataclass(frozen=True)
+class Batched:
+    """One session's rows of arrays that several sessions share.
+
+    A batch that stays together is passed on as it is; only when sessions come, go or change
+    places are rows copied.
+
+    Attributes:
+        tree: arrays (in dicts and lists) whose first axis holds all sessions' rows.
+        index: this session's place.
+        sessions: places in all.
+    """
+
+    tree: Any
+    index: int
+    sessions: int
+
+    def rows(self, array: mx.array) -> mx.array:
+        """This session's rows of one of the tree's arrays."""
+        count = array.shape[0] // self.sessions
+        return array[self.index * count : (self.index + 1) * count]
+
+
+def gather(states: Sequence[Batched]) -> Any:
+    """The sessions' rows in one tree, in the order given."""
+    first = states[0]
+    together = len(states) == first.sessions and all(
+        state.tree is first.tree and state.index == place for place, state in enumerate(states)
+    )
+    if together:
+        return first.tree
+
+    def join(*arrays: mx.array) -> mx.array:
+        return mx.concatenate([s.rows(a) for s, a in zip(states, arrays, strict=True)])
+
+    return tree_map(join, first.tree, *(state.tree for state in states[1:]))
+
+
+def scatter(tree: Any, sessions: int) -> list[Batched]:
+    """The places of a tree of `sessions` sessions."""
+    return [Batched(tree, index, sessions) for index in range(sessions)]
