@@ -226,7 +226,7 @@ class Depthformer(nn.Module):
         return x
 
     def run_depth(self, temporal: Tensor, codes: Tensor) -> list[Tensor]:
-        """temporal [n, width], codes [n, codebooks] raw (teacher); logits [n, size] per codebook."""
+        """temporal [n, width], codes [n, codebooks] raw (the teacher) -> [codebooks, n, size]."""
         k = self.s.codebooks
         taught = self.embedding(codes[:, :-1] + self.code_offsets[:-1]) * math.sqrt(self.s.width)
         x = self.depth_adapter(torch.cat([temporal[:, None], taught.to(temporal.dtype)], 1))

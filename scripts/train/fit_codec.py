@@ -46,7 +46,8 @@ def fit_quantiser(codec: Codec, z: Tensor) -> None:
         perplexity = float(torch.exp(-(share * (share + 1e-9).log()).sum()))
         left = float(residual[:, span].square().sum() / z[:, span].square().sum())
         print(
-            f"book {book:2d} group {group} level {level}: perplexity {perplexity:5.0f}, left {left:.4f}",
+            f"book {book:2d} group {group} level {level}: "
+            f"perplexity {perplexity:5.0f}, left {left:.4f}",
             flush=True,
         )
 

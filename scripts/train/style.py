@@ -17,7 +17,7 @@ import dataset
 import numpy as np
 import torch
 from codec import nearest
-from sounds import STYLES
+from sounds import ADJECTIVES, STYLES, TEMPLATES
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
@@ -29,15 +29,6 @@ STYLE_CODES = 64
 HIDDEN = 128
 TEXT_WIDTH = 64
 SEGMENT_FRAMES = 128
-
-ADJECTIVES = (
-    "warm", "bright", "soft", "mellow", "dark", "gentle", "punchy", "slow", "fast", "quiet", "loud", "dreamy", "sad", "happy", "lonely", "smooth",
-    "vintage", "clean", "nice", "beautiful", "big", "intimate", "live", "simple",
-)  # fmt: skip
-TEMPLATES = (
-    "{w}", "{a} {w}", "a {a} {w}", "{w}, {a}", "{w} solo", "solo {w}", "{a} {w} in a small room", "playing the {w}", "some {w} please", "{a} and {b} {w}",
-    "{w} melody", "{w} chords", "{w} sound", "recording of a {w}", "{w} music",
-)  # fmt: skip
 
 
 def caption(rng: np.random.Generator, style: int) -> str:

@@ -3,8 +3,8 @@
 
 usage: train_lm.py DATA RUN [--seconds S] [--device auto|cpu|cuda]
 
-RUN must hold codec.pt and style.pt. Writes RUN/lm.pt (weights, optimiser, step, seconds spent) every
-few minutes and goes on from it. The learning rate follows the seconds spent of --seconds.
+RUN must hold codec.pt and style.pt. Writes RUN/lm.pt (weights, optimiser, step, seconds spent)
+every few minutes and goes on from it. The learning rate follows the seconds spent of --seconds.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class BundleError(BandmateError):
 
 @dataclass(frozen=True)
 class GuidanceScale:
-    """How a guidance scale becomes a conditioning token: round((clamp(v, low, high) - low) / step)."""
+    """How a guidance scale becomes a token: round((clamp(v, low, high) - low) / step)."""
 
     name: str
     low: float
@@ -111,7 +111,7 @@ class Bundle:
 
 
 def _section(cls: type, raw: Any, where: str, path: Path) -> Any:
-    """Builds a dataclass from a JSON object, naming the key that is missing, unknown or not a number."""
+    """Builds a dataclass from a JSON object, naming the key that does not fit."""
     if not isinstance(raw, dict):
         raise BundleError(f"{path}: '{where}' must be an object. Get the bundle again.")
     known = cls.__dataclass_fields__
@@ -151,7 +151,8 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{path} must hold one JSON object. Get the bundle again.")
     if raw.get("format") != FORMAT:
         raise BundleError(
-            f"{path} has format {raw.get('format')!r}, this Bandmate reads {FORMAT}. Update one of the two."
+            f"{path} has format {raw.get('format')!r}, this Bandmate reads {FORMAT}. "
+            "Update one of the two."
         )
     try:
         family, name, frame = raw["family"], raw["name"], raw["frame"]

@@ -51,7 +51,7 @@ class FrameSpec:
 
 @dataclass(frozen=True)
 class StampedNote:
-    """A note event at its own sample inside the frame (only exact models such as the test tone use it).
+    """A note event at its own sample inside the frame, for exact models such as the test tone.
 
     Attributes:
         offset_samples: 0 <= offset < F, from the frame's start.

@@ -2,8 +2,8 @@
 """From log magnitudes in bands to sound: phase gradient integration and overlap-add.
 
 All that is heard comes from the magnitudes; phases follow from them (see
-`server/native/codec/phase_integrator.hpp`). Where a spectrum is locally flat it stands for noise, and
-gets the level fluctuations of noise before the integration, for a smooth spectrum would
+`server/native/codec/phase_integrator.hpp`). Where a spectrum is locally flat it stands for noise,
+and gets the level fluctuations of noise before the integration, for a smooth spectrum would
 integrate to one pulse per hop.
 """
 
