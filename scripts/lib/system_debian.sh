@@ -6,7 +6,7 @@ PACKAGES_BUILD=(build-essential ca-certificates ccache cmake git ninja-build pkg
 # the plugin: JUCE, what JUCE compiles against, ZeroMQ, msgpack, the resampler; Catch2 for its tests
 PACKAGES_PLUGIN=(catch2 cppzmq-dev juce-modules-source juce-tools libasound2-dev libfontconfig-dev libfreetype-dev
     libjack-jackd2-dev libmsgpack-cxx-dev libsamplerate0-dev libx11-dev libxcomposite-dev libxcursor-dev libxext-dev
-    libxinerama-dev libxrandr-dev libxrender-dev libzmq3-dev)
+    libxinerama-dev libxrandr-dev libxrender-dev libzmq3-dev nlohmann-json3-dev)
 # the server: MLX's CPU backend calls this BLAS (its wheel links OpenBLAS and LAPACK from the system)
 PACKAGES_SERVER=(libopenblas0-pthread)
 # hosts, a display without a screen, and the formatter, for scripts/test

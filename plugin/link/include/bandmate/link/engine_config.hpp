@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <bandmate/core/model_facts.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bandmate::link
+{
+
+// What `bandmate plugin install` and the server tell the plugin through engine.json, so that it knows its latency
+// before any server runs. The environment overrides: BANDMATE_SERVER_COMMAND (words, or a JSON list), BANDMATE_MODEL.
+struct EngineConfig
+{
+    std::vector<std::string> command; // argv that starts the server
+    std::string default_model;        // of new instances
+    std::vector<core::ModelFacts> models;
+    std::string problem; // one line: why part of it is missing; empty when all is well
+
+    std::optional<core::ModelFacts> find (const std::string& model) const;
+};
+
+// Reads the file; never throws for what is in it.
+EngineConfig load_engine_config();
+
+} // namespace bandmate::link
