@@ -215,7 +215,7 @@ class Segment:
 
     # Server's ends.
     def published(self) -> tuple[int, int] | None:
-        """(epoch, until): every event of `epoch` with time < until is in the ring; epoch 0: none yet.
+        """(epoch, until): events of `epoch` with time < until are in the ring; epoch 0: none yet.
 
         None if the plugin was met in the middle of storing it, in every one of many tries.
         """

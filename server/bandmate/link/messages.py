@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Control messages and their fields: protocol/PROTOCOL.md, section 4, as the C++ `messages.hpp`.
+
+`codec` turns them into bytes and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bandmate import _protocol as wire
+from bandmate.link.fields import (
+    U32_MAXIMUM,
+    U64_MAXIMUM,
+    List,
+    Object,
+    Real,
+    Text,
+    Whole,
+    of,
+)
+
+_NAME = Text(wire.NAME_BYTES_MAXIMUM)
+_TEXT = Text(wire.TEXT_BYTES_MAXIMUM)
+_U32 = Whole(0, U32_MAXIMUM)
+_U64 = Whole(0, U64_MAXIMUM)
+_SESSION = Whole(1, U32_MAXIMUM)
+_VERSION = Whole(1, U32_MAXIMUM)
+_MILLISECONDS = Real(0.0, wire.MILLISECONDS_MAXIMUM)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The grid of a model: samples per channel at `sample_rate`."""
+
+    sample_rate: int = of(Whole(wire.SAMPLE_RATE_MINIMUM, wire.SAMPLE_RATE_MAXIMUM))
+    channels: int = of(Whole(1, wire.CHANNELS_MAXIMUM))
+    frame_samples: int = of(Whole(1, wire.FRAME_SAMPLES_MAXIMUM))
+    delay_samples: int = of(Whole(0, wire.FRAME_SAMPLES_MAXIMUM))
+
+
+_FRAME = Object(Frame)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model the server can open; `budget_ms` is what one frame may take on this machine."""
+
+    name: str = of(_NAME)
+    frame: Frame = of(_FRAME)
+    budget_ms: float = of(_MILLISECONDS)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The text of one style slot; may be empty."""
+
+    slot: int = of(Whole(0, wire.STYLE_SLOTS - 1))
+    text: str = of(Text(wire.PROMPT_BYTES_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class SessionStatus:
+    """A session as the server sees it. `revision` 0: no prompts in force yet."""
+
+    session: int = of(_SESSION)
+    model: str = of(_NAME)
+    state: str = of(_NAME)
+    revision: int = of(_U64)
+    frames: int = of(_U64)
+    slow_frames: int = of(_U64)
+    frame_ms_p50: float = of(_MILLISECONDS)
+    frame_ms_p99: float = of(_MILLISECONDS)
+    note: str = of(_TEXT)
+
+
+@dataclass(frozen=True)
+class Hello:
+    TYPE: ClassVar[str] = "hello"
+    client: str = of(_NAME)
+    protocol: int = of(_VERSION)
+
+
+@dataclass(frozen=True)
+class Open:
+    TYPE: ClassVar[str] = "open"
+    segment: str = of(Text(wire.PATH_BYTES_MAXIMUM))
+    model: str = of(_NAME)
+    seed: int = of(_U64)
+    host: str = of(_NAME)
+
+
+@dataclass(frozen=True)
+class SetPrompts:
+    """The whole set of prompts: a slot that is not listed becomes empty."""
+
+    TYPE: ClassVar[str] = "set_prompts"
+    session: int = of(_SESSION)
+    revision: int = of(Whole(1, U64_MAXIMUM))
+    prompts: tuple[Prompt, ...] = of(List(Prompt, wire.STYLE_SLOTS))
+
+
+@dataclass(frozen=True)
+class Status:
+    """`session` 0 asks for all."""
+
+    TYPE: ClassVar[str] = "status"
+    session: int = of(_U32)
+
+
+@dataclass(frozen=True)
+class ListModels:
+    TYPE: ClassVar[str] = "list_models"
+
+
+@dataclass(frozen=True)
+class Ping:
+    TYPE: ClassVar[str] = "ping"
+
+
+@dataclass(frozen=True)
+class Close:
+    TYPE: ClassVar[str] = "close"
+    session: int = of(_SESSION)
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    TYPE: ClassVar[str] = "shutdown"
+
+
+@dataclass(frozen=True)
+class HelloReply:
+    TYPE: ClassVar[str] = "hello"
+    server: str = of(_NAME)
+    protocol: int = of(_VERSION)
+    models: tuple[ModelInfo, ...] = of(List(ModelInfo, wire.MODELS_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class OpenReply:
+    TYPE: ClassVar[str] = "open"
+    session: int = of(_SESSION)
+    frame: Frame = of(_FRAME)
+    budget_ms: float = of(_MILLISECONDS)
+
+
+@dataclass(frozen=True)
+class SetPromptsReply:
+    """`revision` is encoded and in force."""
+
+    TYPE: ClassVar[str] = "set_prompts"
+    session: int = of(_SESSION)
+    revision: int = of(Whole(1, U64_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class StatusReply:
+    TYPE: ClassVar[str] = "status"
+    sessions: tuple[SessionStatus, ...] = of(List(SessionStatus, wire.SESSIONS_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class ListModelsReply:
+    TYPE: ClassVar[str] = "list_models"
+    models: tuple[ModelInfo, ...] = of(List(ModelInfo, wire.MODELS_MAXIMUM))
+
+
+class PingReply(Ping):
+    pass
+
+
+class CloseReply(Close):
+    pass
+
+
+class ShutdownReply(Shutdown):
+    pass
+
+
+@dataclass(frozen=True)
+class ErrorReply:
+    """A refused request; it changed nothing."""
+
+    TYPE: ClassVar[str] = "error"
+    code: str = of(_NAME)
+    message: str = of(_TEXT)
+    hint: str = of(_TEXT)
+
+
+class StatusPush(SessionStatus):
+    TYPE: ClassVar[str] = "status"
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The server has ended this session; others are not touched."""
+
+    TYPE: ClassVar[str] = "closed"
+    session: int = of(_SESSION)
+    reason: str = of(_TEXT)
+
+
+RequestBody = Hello | Open | SetPrompts | Status | ListModels | Ping | Close | Shutdown
+ReplyBody = (
+    ErrorReply
+    | HelloReply
+    | OpenReply
+    | SetPromptsReply
+    | StatusReply
+    | ListModelsReply
+    | PingReply
+    | CloseReply
+    | ShutdownReply
+)
+PushBody = StatusPush | Closed
+
+
+@dataclass(frozen=True)
+class Request:
+    """`id` is chosen by the client and comes back as the reply's `re`."""
+
+    id: int
+    token: str
+    body: RequestBody
+
+
+@dataclass(frozen=True)
+class Reply:
+    re: int
+    body: ReplyBody
+
+
+@dataclass(frozen=True)
+class Push:
+    body: PushBody
