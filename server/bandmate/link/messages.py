@@ -48,7 +48,7 @@ class ModelInfo:
     """A model the server can open; `budget_ms` is what one frame may take on this machine."""
 
     name: str = of(_NAME)
-    frame: Frame = of(_FRAME)
+    frame: Frame = of(_FRAME)  # noqa: RUF009 (a dataclass field)
     budget_ms: float = of(_MILLISECONDS)
 
 
@@ -142,7 +142,7 @@ class HelloReply:
 class OpenReply:
     TYPE: ClassVar[str] = "open"
     session: int = of(_SESSION)
-    frame: Frame = of(_FRAME)
+    frame: Frame = of(_FRAME)  # noqa: RUF009 (a dataclass field)
     budget_ms: float = of(_MILLISECONDS)
 
 
