@@ -36,6 +36,7 @@ class Sandbox:
         self.home = self.root / "home"
         for folder in (self.runtime, self.config, self.home):
             folder.mkdir(mode=0o700)
+        self._started: list[subprocess.Popen[bytes]] = []
         self.variables = {
             "BANDMATE_RUNTIME_DIR": str(self.runtime),
             "BANDMATE_CONFIG_DIR": str(self.config),
@@ -92,6 +93,23 @@ class Sandbox:
                 return None
         return None
 
+    def start_server(self, *options: str) -> psutil.Process:
+        """Starts `bandmate serve` and returns it when it can be found."""
+        log = (self.root / "serve.log").open("wb")
+        command = [sys.executable, "-m", "bandmate", "serve", *options]
+        started = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
+        )
+        log.close()
+
+        def is_found() -> bool:
+            assert started.poll() is None, (self.root / "serve.log").read_text()
+            return (self.discovery() or {}).get("pid") == started.pid
+
+        wait_for(is_found, "the server's discovery file", 60)
+        self._started.append(started)
+        return psutil.Process(started.pid)
+
     def kill_server(self) -> int:
         """Kills the server as a crash would; returns the process id it had."""
         process = self.server()
@@ -108,4 +126,7 @@ class Sandbox:
                 process.wait(10)
             except psutil.TimeoutExpired:
                 process.kill()
+        for started in self._started:
+            started.kill()
+            started.wait()
         shutil.rmtree(self.root, ignore_errors=True)
