@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import mlx.core as mx
+
 from bandmate.models.bundle import BundleError
 
 FLOAT_TYPES = (mx.float32, mx.bfloat16, mx.float16)

@@ -13,6 +13,7 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
+
 from bandmate.models.bundle import ConditioningSpec, DepthformerSpec
 from bandmate.models.depthformer import weights as names
 from bandmate.models.depthformer.linear import Matrix, WeightFormat

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import mlx.core as mx
+
 from bandmate.models.depthformer.linear import Matrix
 
 EPSILON = 1e-6

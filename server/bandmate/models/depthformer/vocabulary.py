@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import mlx.core as mx
 import numpy as np
+from numpy.typing import NDArray
+
 from bandmate.models.bundle import ConditioningSpec, GuidanceScale
 from bandmate.models.interface import PITCHES, FrameControls
-from numpy.typing import NDArray
 
 RESERVED = 6  # ids 0..5 of every vocabulary; codec codes start here
 START = 0  # "previous codes" of a stream's first frame
@@ -23,6 +25,15 @@ def guidance_bin(scale: GuidanceScale, value: float) -> int:
     """The bin of a guidance scale, rounding half to even in float64."""
     clamped = min(max(float(value), scale.low), scale.high)
     return int(np.round((clamped - scale.low) / scale.step))
+
+
+def guidance_bins_float32(scale: GuidanceScale, values: mx.array) -> mx.array:
+    """The bins int32 [n] of float32 values [n] as an exported function computes them: in float32.
+
+    At a few half-way points this is another bin than `guidance_bin`'s.
+    """
+    clamped = mx.clip(values, scale.low, scale.high)
+    return mx.round((clamped - scale.low) / scale.step).astype(mx.int32)
 
 
 def guidance_bins(scale: GuidanceScale) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 
 import mlx.core as mx
+
 from bandmate.models.bundle import ConditioningSpec, DepthformerSpec, TransformerSpec
 from bandmate.models.depthformer.linear import Matrix, WeightFormat
 from bandmate.models.depthformer.transformer import (
@@ -114,7 +115,7 @@ class Builder:
     """
 
     def __init__(self, tensors: MutableMapping[str, mx.array], form: WeightFormat):
-        """`tensors` maps full names to (lazy) arrays of the right shapes; those used are removed."""
+        """`tensors`: full names -> (lazy) arrays of the right shapes; those used are removed."""
         self._tensors = tensors
         self._form = form
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
+from numpy.typing import NDArray
+
 from bandmate.models.batching import Batched, gather, scatter
 from bandmate.models.mrt2.spectrostream.decoder import Decoder
 from bandmate.models.mrt2.spectrostream.quantizer import Quantizer
-from numpy.typing import NDArray
 
 
 class SpectroStreamCodec:

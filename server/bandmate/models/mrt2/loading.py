@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+
 from bandmate.models.bundle import Bundle, BundleError, ConditioningSpec, DepthformerSpec
 from bandmate.models.depthformer import weights
 from bandmate.models.depthformer.checkpoint import checked_tensors, load_tensors

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import mlx.core as mx
+
 from bandmate.models.mrt2.spectrostream.convolution import Conv, TransposedConv
 from bandmate.models.mrt2.spectrostream.spec import Block
 

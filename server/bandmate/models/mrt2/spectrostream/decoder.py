@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
+
 from bandmate.models.mrt2.spectrostream.blocks import Pointwise, SameBlock, Tensors, UpBlock, elu
 from bandmate.models.mrt2.spectrostream.convolution import Conv
 from bandmate.models.mrt2.spectrostream.spec import SpectroStreamSpec

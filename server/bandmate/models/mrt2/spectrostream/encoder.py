@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import mlx.core as mx
+
 from bandmate.models.mrt2.spectrostream.blocks import (
     DownBlock,
     Pointwise,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 import numpy as np
+
 from bandmate.models.mrt2.spectrostream.spec import SpectroStreamSpec
 
 

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the language model frame by frame and records what the reference's files hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from bandmate.models.depthformer.depthformer import Depthformer
+from bandmate.models.depthformer.sampling import (
+    guided,
+    pick_codes,
+    reference_key,
+    reference_noise,
+)
+
+REFERENCE_SEED = 42
+Recorded = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a recorded run was made.
+
+    Attributes:
+        temperature, top_k: of every frame.
+        scales: logit guidance for style and notes, or None for one row and conditioning alone.
+        teacher: codes [frames, codebooks] that replace whatever is picked, or None.
+    """
+
+    temperature: float = 0.0
+    top_k: int = 1
+    scales: tuple[float, float] | None = None
+    teacher: NDArray[np.int32] | None = None
+
+
+def rows_of(model: Depthformer, tokens: NDArray[np.int32], run: Run) -> mx.array:
+    """One frame's conditioning ids [channels] -> [1, 1 or 3, channels]."""
+    rows = tokens[None]
+    return mx.array(rows[:, None] if run.scales is None else model.layout.negatives(rows))
+
+
+def record(
+    model: Depthformer, tokens: NDArray[np.int32], run: Run, forced: NDArray[np.int32]
+) -> Recorded:
+    """Runs the parts of a frame one by one, with everything in between.
+
+    Args:
+        tokens: ids [frames, channels].
+        forced: codes [n, codebooks] of the first n frames; may be empty.
+
+    Returns:
+        Name -> array [frames, ...], named as in the reference's files. Arrays have an axis of
+        three rows after the frames with logit guidance. `depth_logits` [frames, codebooks,
+        (rows,) codes of all codebooks] covers frames that were not forced.
+    """
+    spec = model.spec
+    rows = 1 if run.scales is None else 3
+    scales = mx.array([run.scales or (0.0, 0.0)])
+    temperature, top_k = mx.array([run.temperature]), mx.array([run.top_k])
+    keys = [reference_key(REFERENCE_SEED + row) for row in range(rows)]
+    state = model.init_state(rows)
+    out: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+
+    def keep(name: str, value: mx.array) -> None:
+        array = np.array(value.astype(mx.float32))
+        out[name].append(array[0] if rows == 1 else array)
+
+    for frame, frame_tokens in enumerate(tokens):
+        out["rng_before"].append(np.stack([np.array(key) for key in keys]))
+        encoded = model.encode(rows_of(model, frame_tokens, run)[0], keep)
+        keep("encoder", encoded)
+        hidden, state = model.temporal(encoded, state, keep)
+        keep("temporal_out", hidden)
+        if frame < len(forced):
+            codes = mx.array(forced[frame])[None]
+        else:
+            drawn = [_noise(model, key) for key in keys]
+            noise, keys = drawn[0][0], [key for _, key in drawn]
+            logits: list[NDArray[np.float32]] = []
+
+            def pick(
+                codebook: int,
+                features: mx.array,
+                frame: int = frame,
+                noise: mx.array = noise,
+                logits: list[NDArray[np.float32]] = logits,
+            ) -> mx.array:
+                whole = [model.raw_logits(k, features) for k in range(spec.codebooks)]
+                logits.append(np.array(mx.concatenate(whole, axis=-1).astype(mx.float32)))
+                if run.teacher is not None:
+                    return mx.full((rows,), int(run.teacher[frame, codebook]), mx.int32)
+                capped = model.logits(codebook, features)[None]
+                one = guided(capped, scales) if rows > 1 else capped[:, 0]
+                return mx.repeat(pick_codes(one, noise[:, codebook], temperature, top_k), rows)
+
+            codes = model.depth(hidden, pick)[:1]
+            stacked = np.stack(logits)
+            out["depth_logits"].append(stacked[:, 0] if rows == 1 else stacked)
+        out["codes"].append(np.array(codes)[0])
+        state["previous"] = mx.repeat(model.ids(codes), rows, axis=0)
+        mx.eval(state)
+    return {name: np.stack(values) for name, values in out.items()}
+
+
+def play(model: Depthformer, tokens: NDArray[np.int32], run: Run) -> NDArray[np.int32]:
+    """Codes [frames, codebooks] by the compiled step that the engine uses."""
+    rows = 1 if run.scales is None else 3
+    step = mx.compile(model.frame)
+    key, state = reference_key(REFERENCE_SEED), model.init_state(rows)
+    out = []
+    for frame_tokens in tokens:
+        noise, key = _noise(model, key)
+        codes, state = step(
+            rows_of(model, frame_tokens, run),
+            noise,
+            mx.array([run.temperature], mx.float32),
+            mx.array([run.top_k], mx.int32),
+            mx.array([run.scales or (0.0, 0.0)], mx.float32),
+            state,
+        )
+        mx.eval(codes, state)
+        out.append(np.array(codes)[0])
+    return np.stack(out)
+
+
+def _noise(model: Depthformer, key: mx.array) -> tuple[mx.array, mx.array]:
+    spec = model.spec
+    return reference_noise(key, spec.codebooks, spec.codebook_size, model.vocabulary)
