@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 import mlx.core as mx
 import numpy as np
+from numpy.typing import NDArray
+
 from bandmate.models.batching import Batched, gather, scatter
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.sampling import session_noise
 from bandmate.models.interface import FrameControls, FrameSpec
-from numpy.typing import NDArray
 
 
 class Codec(Protocol):
