@@ -59,7 +59,7 @@ def loss_of(out: Tensor, target: Tensor) -> Tensor:
     slope = ((out.diff(dim=-1) - target.diff(dim=-1)).abs() * weight[..., 1:]).mean()
     a, b = out.flatten(1, 2), target.flatten(1, 2)
     change = ((a.diff(dim=1) - b.diff(dim=1)).abs() * weight.flatten(1, 2)[:, 1:]).mean()
-    return error + 0.7 * slope + 0.5 * change
+    return error + 0.7 * slope + 1.5 * change
 
 
 def corrupt(codes: Tensor) -> Tensor:

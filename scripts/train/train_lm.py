@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trains the language model on codes.
 
-usage: train_lm.py DATA RUN [--seconds S] [--device auto|cpu|cuda]
+usage: train_lm.py DATA RUN [--seconds S] [--device auto|cpu|cuda] [--workers N]
 
 RUN must hold codec.pt and style.pt. Writes RUN/lm.pt (weights, optimiser, step, seconds spent)
 every few minutes and goes on from it. The learning rate follows the seconds spent of --seconds.
@@ -18,6 +18,8 @@ from pathlib import Path
 import dataset
 import numpy as np
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from codec import Codec, unit
 from depthformer import RESERVED, Depthformer, Sizes
 from sounds import STYLES
@@ -30,6 +32,7 @@ BATCH = 12
 DEPTH_SHARE = 0.35  # of the frames train the depth decoder in each step
 WARM_FRAMES = 6  # at a crop's start carry no loss: their past is cut off
 PEAK_RATE = 1.5e-3
+SAVE_SECONDS = 150
 LEVEL_WEIGHT = np.linspace(1.8, 0.6, 32)
 
 
@@ -165,18 +168,94 @@ def level_losses(model: Depthformer, batch: dict[str, Tensor], share: float) -> 
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--seconds", type=float, default=5400)
-    parser.add_argument("--batch", type=int, default=BATCH)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    args = parser.parse_args()
-    device = args.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(int(time.time()))
+def average_over_workers(parameters: list[Tensor], spent: float, workers: int) -> float:
+    """Averages gradients, and the clock that the learning rate follows, over all workers."""
+    if workers == 1:
+        return spent
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([spent])])
+    dist.all_reduce(flat)
+    flat /= workers
+    at = 0
+    for gradient in gradients:
+        gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
+        at += gradient.numel()
+    return float(flat[-1])
+
+
+class Run:
+    """One training run: model, optimiser, progress, and where they are kept."""
+
+    def __init__(self, sizes: Sizes, codebooks: Tensor, path: Path, device: str) -> None:
+        self.sizes, self.path, self.device = sizes, path, device
+        self.model = Depthformer(sizes)
+        self.model.use_codebooks(codebooks)
+        self.model.to(device)
+        self.parameters = list(self.model.parameters())
+        groups = [
+            {"params": [p for p in self.parameters if p.ndim > 1], "weight_decay": 0.02},
+            {"params": [p for p in self.parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.95))
+        self.step, self.spent = 0, 0.0
+        if path.exists():
+            saved = torch.load(path, weights_only=True, map_location=device)
+            self.model.load_state_dict(saved["model"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.step, self.spent = saved["step"], saved["spent"]
+
+    def save(self) -> None:
+        part = self.path.with_suffix(".part")
+        saved = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        saved |= {"step": self.step, "spent": self.spent, "sizes": asdict(self.sizes)}
+        torch.save(saved, part)
+        part.rename(self.path)
+
+    def losses(self, batch: dict[str, Tensor]) -> Tensor:
+        batch = {k: v.to(self.device) for k, v in batch.items()}
+        with torch.autocast(self.device, torch.bfloat16):
+            return level_losses(self.model, batch, DEPTH_SHARE)
+
+    def train_step(self, batch: dict[str, Tensor], rate: float, workers: int) -> Tensor:
+        """One step; returns each codebook's loss."""
+        started = time.time()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        losses = self.losses(batch)
+        weight = torch.from_numpy(LEVEL_WEIGHT[: len(losses)]).to(losses)
+        self.optimiser.zero_grad()
+        (losses * weight).mean().div(weight.mean()).backward()
+        self.spent = average_over_workers(self.parameters, self.spent, workers)
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self.spent += time.time() - started
+        return losses.detach()
+
+
+def report(run: Run, rate: float, mean: Tensor) -> None:
+    shown = " ".join(f"{x:.2f}" for x in mean.tolist())
+    print(f"step {run.step} {run.spent:.0f} s rate {rate:.1e} | {shown}", flush=True)
+
+
+def validate(run: Run, held: Batches) -> None:
+    """Appends the loss on held-back clips to RUN/lm.jsonl."""
+    with torch.no_grad():
+        test = run.losses(held.draw(24)).tolist()
+    record = {"step": run.step, "seconds": round(run.spent), "held": [round(x, 3) for x in test]}
+    with run.path.with_suffix(".jsonl").open("a") as log:
+        log.write(json.dumps(record) + "\n")
+    print("held   " + " ".join(f"{x:.2f}" for x in test), flush=True)
+
+
+def work(rank: int, args: argparse.Namespace) -> None:
+    """One worker: all draw their own crops and step together."""
+    workers, leads = args.workers, rank == 0
+    torch.set_num_threads(max(1, (mp.cpu_count() or 1) // workers))
+    if workers > 1:
+        rendezvous = f"file://{(args.run / 'rendezvous').resolve()}"
+        dist.init_process_group("gloo", rendezvous, rank=rank, world_size=workers)
+    torch.manual_seed(time.time_ns() % 2**31 + rank)
     codec, style = Codec(), StyleModel()
     codec.load_state_dict(torch.load(args.run / "codec.pt", weights_only=True))
     style.load_state_dict(torch.load(args.run / "style.pt", weights_only=True))
@@ -184,76 +263,56 @@ def main() -> None:
     for validation in (False, True):
         clips = dataset.load(args.data, validation)
         codes = encode_all(codec, clips, args.run / f"codes_{'held' if validation else 'train'}.pt")
-        sets.append(Batches(clips, codes, style, int(time.time())))
+        sets.append(Batches(clips, codes, style, time.time_ns() % 2**31 + rank))
+        clips.features = clips.features[:0]  # no longer needed, and large
     training, held = sets
-    print(f"{len(training.codes)} clips encoded", flush=True)
-
     sizes = Sizes(codebooks=training.codes.shape[-1])
-    model = Depthformer(sizes)
-    model.use_codebooks(codec.quantiser.codebooks)
-    model.to(device)
-    decay = [p for p in model.parameters() if p.ndim > 1]
-    rest = [p for p in model.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}],
-        betas=(0.9, 0.95),
-    )
-    step, spent, path = 0, 0.0, args.run / "lm.pt"
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
-        step, spent = saved["step"], saved["spent"]
-        print(f"goes on from step {step}, {spent:.0f} s spent", flush=True)
-    weight = torch.tensor(LEVEL_WEIGHT[: sizes.codebooks], dtype=torch.float32, device=device)
-    weight /= weight.mean()
-
-    def save() -> None:
-        part = path.with_suffix(".part")
-        torch.save(
-            {
-                "model": model.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "spent": spent,
-                "sizes": asdict(sizes),
-            },
-            part,
-        )
-        part.rename(path)
-
+    run = Run(sizes, codec.quantiser.codebooks, args.run / "lm.pt", args.device)
+    if workers > 1:  # every worker starts from the first one's weights
+        for value in run.parameters:
+            dist.broadcast(value.data, 0)
+    if leads:
+        print(f"{len(training.codes)} clips, from step {run.step}, {run.spent:.0f} s", flush=True)
     mean, saved_at = None, time.time()
-    while spent < args.seconds:
-        started = time.time()
-        part = spent / args.seconds
-        rate = PEAK_RATE * min(1, (step + 1) / 150) * min(1.0, 1.7 * (1 - part) + 0.01)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        batch = {k: v.to(device) for k, v in training.draw(args.batch).items()}
-        with torch.autocast(device, torch.bfloat16):
-            losses = level_losses(model, batch, DEPTH_SHARE)
-        optimiser.zero_grad()
-        (losses * weight).mean().backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        now = losses.detach()
-        mean = now if mean is None else mean + (now - mean) / min(step, 100)
-        spent += time.time() - started
-        if step % 50 == 0:
-            shown = " ".join(f"{x:.2f}" for x in mean.tolist())
-            print(f"step {step} {spent:.0f} s rate {rate:.1e} | {shown}", flush=True)
-        if time.time() - saved_at > 180:
-            save()
+    while run.spent < args.seconds:
+        left = 1 - run.spent / args.seconds
+        rate = PEAK_RATE * min(1, (run.step + 1) / 150) * min(1.0, 1.7 * left + 0.01)
+        losses = run.train_step(training.draw(max(1, args.batch // workers)), rate, workers)
+        mean = losses if mean is None else mean + (losses - mean) / min(run.step, 100)
+        if not leads:
+            continue
+        if run.step % 50 == 0:
+            report(run, rate, mean)
+        if time.time() - saved_at > SAVE_SECONDS:
+            run.save()
+            validate(run, held)
             saved_at = time.time()
-            with torch.no_grad(), torch.autocast(device, torch.bfloat16):
-                batch = {k: v.to(device) for k, v in held.draw(24).items()}
-                test = level_losses(model, batch, DEPTH_SHARE).tolist()
-            record = {"step": step, "seconds": round(spent), "held": [round(x, 3) for x in test]}
-            with (args.run / "lm.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
-            print("held   " + " ".join(f"{x:.2f}" for x in test), flush=True)
-    save()
+    if leads:
+        run.save()
+        validate(run, held)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--seconds", type=float, default=5400)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that share a batch on the CPU; more robust than threads on a busy machine",
+    )
+    args = parser.parse_args()
+    if args.device == "auto":
+        args.device = "cuda" if torch.cuda.is_available() else "cpu"
+    if args.workers == 1:
+        work(0, args)
+        return
+    (args.run / "rendezvous").unlink(missing_ok=True)
+    mp.start_processes(work, (args,), nprocs=args.workers, start_method="spawn")
 
 
 if __name__ == "__main__":
