@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bundled model's codec and style encoder, with the weights that ship."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bandmate.models.bundle import Bundle, BundleError, load_bundle
+from bandmate.models.pico.codec import MagnitudeCodec
+from bandmate.models.pico.features import FeatureExtractor
+from bandmate.models.pico.prompt_features import text_buckets
+from bandmate.models.pico.style import PicoStyleEncoder
+from bandmate.models.pico.synthesis import Synthesiser
+from bandmate.models.registry import find_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return find_bundle("pico")
+
+
+@pytest.fixture(scope="module")
+def codec(bundle: Bundle) -> MagnitudeCodec:
+    return MagnitudeCodec.load(bundle)
+
+
+@pytest.fixture(scope="module")
+def style(bundle: Bundle) -> PicoStyleEncoder:
+    return PicoStyleEncoder.load(bundle)
+
+
+def resynthesise(codec: MagnitudeCodec, audio: np.ndarray) -> np.ndarray:
+    """Audio [samples] through the feature and back, no quantiser: the ceiling of the codec."""
+    features = FeatureExtractor(codec.spec)(audio, codec.spec.synthesis.sample_rate)
+    levels = features * (codec.spec.log_high - codec.spec.log_low) + codec.spec.log_low
+    synthesiser = Synthesiser(codec.spec.synthesis)
+    state, frames = synthesiser.init_state(), []
+    for level in levels.astype(np.float32):
+        frame, state = synthesiser.frame(level, state)
+        frames.append(frame)
+    return np.concatenate(frames)
+
+
+def test_a_tone_keeps_its_frequency_and_level(codec: MagnitudeCodec, bundle: Bundle) -> None:
+    rate = bundle.frame.sample_rate
+    time = np.arange(rate * 2) / rate
+    tone = (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    out = resynthesise(codec, tone)[rate // 2 : rate // 2 + rate]
+    spectrum = np.abs(np.fft.rfft(out * np.hanning(len(out))))
+    assert abs(int(spectrum.argmax()) - 440) <= 1
+    assert np.std(out) == pytest.approx(0.3 / np.sqrt(2), rel=0.1)
+
+
+def test_an_impulse_comes_out_after_the_delay_the_bundle_states(
+    codec: MagnitudeCodec, bundle: Bundle
+) -> None:
+    audio = np.zeros(bundle.frame.sample_rate, np.float32)
+    audio[20_000] = 0.9
+    out = resynthesise(codec, audio)
+    energy = np.convolve(out**2, np.ones(64), "same")
+    two_ms = 96  # magnitudes alone place a click no better
+    assert abs(int(energy.argmax()) - 20_000 - bundle.frame.delay_samples) <= two_ms
+
+
+def test_frame_borders_make_no_clicks(codec: MagnitudeCodec, bundle: Bundle) -> None:
+    rate, size = bundle.frame.sample_rate, bundle.frame.frame_samples
+    time = np.arange(rate * 2) / rate
+    out = resynthesise(codec, (0.3 * np.sin(2 * np.pi * 220 * time)).astype(np.float32))
+    bend = np.abs(np.diff(out, 2))[size * 10 : size * 40]
+    places = np.arange(len(bend)) % size
+    at_borders = bend[(places < 3) | (places > size - 4)].max()
+    assert at_borders <= 1.2 * bend.max(initial=0, where=(places > 10) & (places < size - 10))
+
+
+def test_streams_in_a_batch_sound_as_they_do_alone(codec: MagnitudeCodec, bundle: Bundle) -> None:
+    assert bundle.depthformer is not None
+    rng = np.random.default_rng(3)
+    books, size = bundle.depthformer.codebooks, bundle.depthformer.codebook_size
+    codes = rng.integers(0, size, (5, 3, books)).astype(np.int32)
+    together = [codec.init_state() for _ in range(3)]
+    alone = codec.init_state()
+    for frame in codes:
+        audio, together = codec.decode(frame, together)
+        single, (alone,) = codec.decode(frame[1:2], [alone])
+        np.testing.assert_allclose(audio[1], single[0], atol=2e-3)
+        assert audio.shape == (3, bundle.frame.frame_samples, bundle.frame.channels)
+        assert np.isfinite(audio).all()
+
+
+def test_decoding_leaves_the_old_state_alone(codec: MagnitudeCodec, bundle: Bundle) -> None:
+    assert bundle.depthformer is not None
+    codes = np.full((1, bundle.depthformer.codebooks), 7, np.int32)
+    state = codec.init_state()
+    first, _ = codec.decode(codes, [state])
+    again, _ = codec.decode(codes, [state])
+    np.testing.assert_array_equal(first, again)
+
+
+def test_words_find_their_neighbours(style: PicoStyleEncoder) -> None:
+    def near(a: str, b: str) -> float:
+        return float(style.encode_text(a) @ style.encode_text(b))
+
+    assert near("grand piano", "a grnad pianoo") > 0.7
+    assert near("vibraphone", "soft vibes") > near("vibraphone", "punchy drum kit") + 0.3
+    assert near("acoustic guitar", "gutar") > near("acoustic guitar", "church organ")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "!?", "日本", "é" * 3000])
+def test_any_text_has_an_embedding(style: PicoStyleEncoder, text: str) -> None:
+    embedding = style.encode_text(text)
+    assert embedding.shape == (style.dim,)
+    assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
+    assert len(text_buckets(text)) > 0
+
+
+def test_codes_are_in_range_and_blends_have_codes(style: PicoStyleEncoder, bundle: Bundle) -> None:
+    assert bundle.conditioning is not None
+    blend = 0.5 * style.encode_text("piano") + 0.5 * style.encode_text("strings")
+    codes = style.quantise(blend)
+    assert codes.shape == (bundle.conditioning.style_levels,)
+    assert codes.dtype == np.int32
+    assert codes.min() >= 0
+    assert codes.max() < bundle.conditioning.style_codes
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
+def test_sound_has_an_embedding_at_any_rate(style: PicoStyleEncoder, rate: int) -> None:
+    time = np.arange(rate * 2) / rate
+    wave = sum(np.sin(2 * np.pi * 220 * n * time) / n for n in range(1, 8)) * np.exp(-3 * time)
+    embedding = style.encode_audio(np.stack([wave, wave], 1).astype(np.float32) * 0.3, rate)
+    assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_silent_or_short_audio_prompt_is_refused_with_advice(style: PicoStyleEncoder) -> None:
+    with pytest.raises(ValueError, match="silent"):
+        style.encode_audio(np.zeros((48_000, 2), np.float32), 48_000)
+    with pytest.raises(ValueError, match=r"0\.2 s"):
+        style.encode_audio(np.ones((100, 2), np.float32), 48_000)
+
+
+def test_a_broken_codec_file_is_named(bundle: Bundle, tmp_path: Path) -> None:
+    folder = tmp_path / "pico"
+    shutil.copytree(bundle.path, folder)
+    (folder / "codec.safetensors").write_bytes(b"not tensors")
+    with pytest.raises(BundleError, match=r"codec\.safetensors"):
+        MagnitudeCodec.load(load_bundle(folder))
+
+
+def test_a_codec_description_that_does_not_fit_names_the_tensor(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pico"
+    shutil.copytree(bundle.path, folder)
+    raw = json.loads((folder / "bundle.json").read_text())
+    raw["codec"]["post_net"]["hidden"] += 8
+    (folder / "bundle.json").write_text(json.dumps(raw))
+    with pytest.raises(BundleError, match=r"post\.blocks\.0\.down\.weight"):
+        MagnitudeCodec.load(load_bundle(folder))
