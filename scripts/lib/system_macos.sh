@@ -3,7 +3,7 @@
 # JUCE is fetched by plugin/CMakeLists.txt at a pinned version, and the Audio Unit is built as well.
 # None of this has run yet: the project has only been built on Debian. See README.md, "What has been run".
 
-BREW_FORMULAS=(ccache cmake cppzmq libsamplerate msgpack-cxx ninja nlohmann-json pkg-config python@3.12 zeromq)
+BREW_FORMULAS=(ccache cmake cppzmq libsamplerate msgpack-cxx ninja nlohmann-json nlohmann-json pkg-config python@3.12 zeromq)
 BREW_FORMULAS_TEST=(catch2 clang-format)
 
 install_system_packages() { # [tests]
