@@ -25,7 +25,6 @@ class SpectroStreamCodec:
     def __init__(self, quantizer: Quantizer, decoder: Decoder, gain: float):
         self.gain = gain
         self.quantizer, self.decoder = quantizer, decoder
-        self._decode = mx.compile(self._decoded)
 
     def init_state(self) -> Batched:
         """A session that has heard nothing."""
@@ -35,10 +34,12 @@ class SpectroStreamCodec:
         self, codes: NDArray[np.int32], states: Sequence[Batched]
     ) -> tuple[NDArray[np.float32], list[Batched]]:
         """codes [n, codebooks] -> audio [n, F, channels], clipped, and n new states."""
-        audio, tree = self._decode(mx.array(codes), gather(states))
+        audio, tree = self._decoded(mx.array(codes), gather(states))
         mx.eval(audio, tree)
         return np.array(audio), scatter(tree, len(states))
 
+    # Not compiled: there are few operations and they are large. Fused, minimum and maximum would
+    # lose their vector instructions.
     def _decoded(self, codes: mx.array, state: Any) -> tuple[mx.array, Any]:
         audio, new = self.decoder(self.quantizer.decode(codes)[:, None], state)
         return mx.clip(self.gain * audio, -1.0, 1.0), new
