@@ -15,7 +15,18 @@ from bandmate import __version__
 from bandmate.errors import BandmateError
 
 # In the order of `bandmate --help`. A command is the module of its name in this package.
-COMMANDS = ("demo", "render", "play", "serve", "plugin", "doctor", "models", "bench", "eval", "parity")
+COMMANDS = (
+    "demo",
+    "render",
+    "play",
+    "serve",
+    "plugin",
+    "doctor",
+    "models",
+    "bench",
+    "eval",
+    "parity",
+)
 INTERRUPTED = 130  # the shell's exit status for Ctrl-C
 
 

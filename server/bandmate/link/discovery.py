@@ -146,6 +146,21 @@ class ServerLock:
         os.close(self._file)
 
 
+def server_runs(folder: Path) -> bool:
+    """Whether some process holds the lock. True of none that has died, zombies included."""
+    try:
+        file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def socket_path(folder: Path) -> Path:
     """Path of the control socket, free of what a dead server left. Call with the lock held.
 
