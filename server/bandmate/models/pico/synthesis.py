@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from bandmate._codec import PhaseIntegrator
 from numpy.typing import NDArray
+
+from bandmate._codec import PhaseIntegrator
 
 Floats = NDArray[np.float32]
 
