@@ -37,8 +37,8 @@ def taps(times: list[int], pitch: int = 60) -> list[np.ndarray]:
 
 
 def clicks(sound: np.ndarray) -> list[int]:
-    """Samples of the test tone's onsets."""
-    return np.flatnonzero(sound[:, 0] == CLICK_LEVEL).tolist()
+    """Samples of the test tone's onsets: jumps that no sine makes."""
+    return np.flatnonzero(np.diff(sound[:, 0], prepend=0.0) > CLICK_LEVEL / 2).tolist()
 
 
 def assert_alive(folder: Path) -> None:
@@ -115,7 +115,7 @@ def test_many_epochs_in_a_row(server, sandbox):
             plugin.begin_epoch()
             plugin.push(note_on(n))
             plugin.publish(1920 * 2 if n % 3 else 10)
-            if n % 5 == 0:
+            if n % 3 and n % 5 == 0:
                 assert clicks(plugin.wait_frame(0)) == [n]
         plugin.begin_epoch()
         assert clicks(plugin.play(2, taps([1000]))) == [1000]
