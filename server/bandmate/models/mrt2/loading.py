@@ -18,6 +18,7 @@ from bandmate.models.language_model import CodecLanguageModel
 from bandmate.models.mrt2.codec import SpectroStreamCodec
 from bandmate.models.mrt2.files import official_files
 from bandmate.models.mrt2.fused import separated
+from bandmate.models.mrt2.random_weights import random_tensors
 from bandmate.models.mrt2.spectrostream.decoder import Decoder
 from bandmate.models.mrt2.spectrostream.encoder import Encoder
 from bandmate.models.mrt2.spectrostream.quantizer import Quantizer
@@ -131,13 +132,18 @@ def find_checkpoint(bundle: Bundle) -> Path:
 
 
 def load(
-    bundle: Bundle, form: WeightFormat | None = None, *, logit_guidance: bool = False
+    bundle: Bundle,
+    form: WeightFormat | None = None,
+    *,
+    logit_guidance: bool = False,
+    random: bool = False,
 ) -> CodecLanguageModel:
     """Loads a bundle of this family.
 
     Args:
         form: how the language model's weights are held; None is float32. The codec is float32.
         logit_guidance: see `CodecLanguageModel`.
+        random: make random weights up instead of reading a checkpoint.
 
     Raises:
         BundleError: the files are missing, or do not fit the bundle's sizes.
@@ -145,9 +151,13 @@ def load(
     if bundle.depthformer is None or bundle.conditioning is None:
         raise BundleError(f"{bundle.path}: 'depthformer' or 'conditioning' is missing.")
     codec = codec_spec(bundle.codec, bundle.frame.sample_rate, str(bundle.path))
-    path = find_checkpoint(bundle)
-    folder = official_files().codec("decoder").parent
-    tensors = load_checkpoint(path, bundle.depthformer, bundle.conditioning, codec, folder)
+    if random:
+        wanted = checkpoint_shapes(bundle.depthformer, bundle.conditioning, codec)
+        tensors = random_tensors(wanted)
+    else:
+        folder = official_files().codec("decoder").parent
+        path = find_checkpoint(bundle)
+        tensors = load_checkpoint(path, bundle.depthformer, bundle.conditioning, codec, folder)
     built = build_codec(tensors, codec, float(bundle.codec.get("gain", 1.0)))
     depthformer = Depthformer(bundle.depthformer, bundle.conditioning, tensors, form)
     return CodecLanguageModel(bundle.frame, depthformer, built, logit_guidance=logit_guidance)

@@ -25,7 +25,7 @@ def random_tensors(shapes: Mapping[str, tuple[int, ...]], seed: int = 0) -> dict
         elif name.endswith(("/bias", "per_dim_scale")):
             out[name] = mx.zeros(shape)
         else:
-            # Output projections are stored with their inputs last, all other kernels with outputs last.
+            # Output projections are stored outputs first, all other kernels outputs last.
             inputs = prod(shape[1:]) if "output_projection" in name else prod(shape[:-1])
             spread = 1.0 if "embedding" in name else GAIN / inputs**0.5
             out[name] = spread * mx.random.normal(shape, key=own)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Times a model's frames on this machine, and the reference implementation's beside it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bandmate.engine import blas
+from bandmate.engine.budget import example_controls
+from bandmate.errors import BandmateError
+from bandmate.models.bundle import Bundle
+from bandmate.models.interface import Model
+from bandmate.models.registry import load_model
+
+WARM_UP_FRAMES = 5
+REFERENCE_TIMEOUT_S = 900
+
+
+class BenchmarkError(BandmateError):
+    """A benchmark that cannot be run."""
+
+
+def load_for_benchmark(bundle: Bundle) -> tuple[Model, bool]:
+    """The model, and whether its weights are random because the real ones are not here."""
+    if bundle.family == "mrt2":
+        from bandmate.models.mrt2 import loading
+
+        try:
+            loading.find_checkpoint(bundle)
+        except BandmateError:
+            return loading.load(bundle, random=True), True
+    return load_model(bundle)[0], False
+
+
+def frame_times(model: Model, bundle: Bundle, frames: int, sessions: int) -> dict[str, list[float]]:
+    """Milliseconds of each measured step, by part.
+
+    `frame` is the whole; models that consist of a language model and a codec also give `language`
+    and `codec`.
+    """
+    from bandmate.models.language_model import CodecLanguageModel, SessionState
+
+    states = [model.init_state() for _ in range(sessions)]
+    times: dict[str, list[float]] = {"frame": []}
+    for index in range(WARM_UP_FRAMES + frames):
+        controls = [
+            replace(example_controls(bundle, index), seed=session) for session in range(sessions)
+        ]
+        begin = time.perf_counter()
+        if isinstance(model, CodecLanguageModel):
+            codes, language = model.generate(controls, [state.language for state in states])
+            middle = time.perf_counter()
+            _, codec = model.codec.decode(codes, [state.codec for state in states])
+            states = [SessionState(*pair) for pair in zip(language, codec, strict=True)]
+            parts = {"language": middle - begin, "codec": time.perf_counter() - middle}
+        else:
+            _, states = model.step(controls, states)
+            parts = {}
+        parts["frame"] = time.perf_counter() - begin
+        if index >= WARM_UP_FRAMES:
+            for name, seconds in parts.items():
+                times.setdefault(name, []).append(seconds * 1e3)
+    return times
+
+
+def summary(milliseconds: Sequence[float]) -> dict[str, float]:
+    """Median, 99th percentile and best of some times."""
+    p50, p99 = np.percentile(milliseconds, [50, 99])
+    return {"p50": round(p50, 3), "p99": round(p99, 3), "min": round(min(milliseconds), 3)}
+
+
+def benchmark(bundle: Bundle, frames: int, sessions: int) -> dict[str, Any]:
+    """Loads and times a model.
+
+    Returns:
+        JSON object with `frame_ms` {p50, p99, min}, `parts_ms`, `rtf` (time per audio time; below
+        1 is live), peak memory and what it ran on.
+    """
+    status = blas.activate()
+    begin = time.perf_counter()
+    model, random = load_for_benchmark(bundle)
+    load_s = time.perf_counter() - begin
+    times = frame_times(model, bundle, frames, sessions)
+    frame = summary(times.pop("frame"))
+    frame_s = bundle.frame.frame_samples / bundle.frame.sample_rate
+    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes or KiB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+    return {
+        "model": bundle.name,
+        "frames": frames,
+        "sessions": sessions,
+        "random_weights": random,
+        "blas": status.name,
+        "load_s": round(load_s, 2),
+        "frame_ms": frame,
+        "parts_ms": {name: summary(part) for name, part in times.items()},
+        "rtf": round(frame["p50"] / 1e3 / frame_s, 4),
+        "peak_memory_mib": round(peak / 2**20),
+    }
+
+
+def reference_benchmark(model: str, python: Path, frames: int) -> dict[str, Any] | None:
+    """Times the reference implementation with random weights of the same model.
+
+    It runs in a process of its own, as it is installed: without our BLAS.
+
+    Args:
+        python: an interpreter that may have `magenta-rt` installed.
+
+    Returns:
+        {version, precision, frame_ms, peak_memory_mib}, or None where it is not installed.
+
+    Raises:
+        BenchmarkError: it is installed and fails.
+    """
+    script = Path(__file__).with_name("reference_benchmark.py")
+    command = [str(python), str(script), model, str(frames)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=REFERENCE_TIMEOUT_S, check=False
+        )
+    except OSError as error:
+        raise BenchmarkError(f"{python} cannot be run ({error.strerror}).") from error
+    except subprocess.TimeoutExpired as error:
+        raise BenchmarkError(f"The reference took over {REFERENCE_TIMEOUT_S} s.") from error
+    lines = done.stdout.splitlines()
+    if done.returncode != 0 or not lines:
+        reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise BenchmarkError(f"The reference cannot be timed: {reason}")
+    result: dict[str, Any] | None = json.loads(lines[-1])
+    if result is None:
+        return None
+    times = result.pop("milliseconds")
+    return {**result, "frame_ms": summary(times)}
