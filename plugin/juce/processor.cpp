@@ -85,22 +85,42 @@ void Processor::apply_model()
     max_block_ = juce::jmax (1, getBlockSize());
     if (facts_)
     {
-        core::LatencyInput input;
-        input.host_rate_hz = getSampleRate();
-        input.max_block_samples = static_cast<uint32_t> (max_block_);
-        input.model_rate_hz = facts_->sample_rate_hz;
-        input.frame_samples = facts_->frame_samples;
-        input.model_delay_samples = facts_->delay_samples;
-        input.budget_ms = facts_->budget_ms;
-        input.margin_ms = core::default_margin_ms;
-        input.resampler_ahead_samples = stream_.prepare ({ *facts_, getSampleRate(), static_cast<uint32_t> (max_block_) });
-        const auto terms = core::latency (input);
+        const auto ahead = stream_.prepare ({ *facts_, getSampleRate(), static_cast<uint32_t> (max_block_) });
+        const auto terms = latency_for (*facts_, ahead);
         stream_.set_latency (static_cast<uint32_t> (terms.total()));
         const std::lock_guard lock (guard_);
         latency_ = terms;
         is_stream_ready_ = true;
     }
+    announced_rate_ = getSampleRate();
+    announced_block_ = getBlockSize();
     setLatencySamples (latency_.total());
+}
+
+core::LatencyTerms Processor::latency_for (const core::ModelFacts& facts, uint32_t resampler_ahead_samples) const
+{
+    core::LatencyInput input;
+    input.host_rate_hz = getSampleRate();
+    input.max_block_samples = static_cast<uint32_t> (juce::jmax (1, getBlockSize()));
+    input.model_rate_hz = facts.sample_rate_hz;
+    input.frame_samples = facts.frame_samples;
+    input.model_delay_samples = facts.delay_samples;
+    input.resampler_ahead_samples = resampler_ahead_samples;
+    input.budget_ms = facts.budget_ms;
+    input.margin_ms = core::default_margin_ms;
+    return core::latency (input);
+}
+
+// JUCE's own hosting code reads the latency after it has told rate and block size, but before it activates the plugin,
+// and so before prepareToPlay. The question about the bus layout lies between the two.
+void Processor::announce_latency()
+{
+    const auto config = link::load_engine_config();
+    const auto model = session().model;
+    const auto facts = config.find (model.empty() ? config.default_model : model);
+    announced_rate_ = getSampleRate();
+    announced_block_ = getBlockSize();
+    setLatencySamples (facts ? latency_for (*facts, core::Stream::ahead_samples (*facts, getSampleRate())).total() : 0);
 }
 
 void Processor::request_session()
@@ -181,6 +201,8 @@ void Processor::apply_gain (juce::AudioBuffer<float>& buffer) noexcept
 
 bool Processor::isBusesLayoutSupported (const BusesLayout& layout) const
 {
+    if (getSampleRate() > 0.0 && (getSampleRate() != announced_rate_ || getBlockSize() != announced_block_))
+        const_cast<Processor*> (this)->announce_latency();
     const auto side_chain = layout.getChannelSet (true, 0);
     return layout.getMainOutputChannelSet() == juce::AudioChannelSet::stereo()
            && (side_chain.isDisabled() || side_chain == juce::AudioChannelSet::stereo());

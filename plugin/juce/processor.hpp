@@ -59,6 +59,8 @@ public:
     void changeProgramName (int, const juce::String&) override {}
 
 private:
+    core::LatencyTerms latency_for (const core::ModelFacts& facts, uint32_t resampler_ahead_samples) const;
+    void announce_latency();
     void apply_model();
     void request_session();
     core::BlockContext context() const noexcept;
@@ -74,6 +76,8 @@ private:
     SessionState session_;
     std::optional<core::ModelFacts> facts_; // the grid the stream is prepared for
     core::LatencyTerms latency_;
+    double announced_rate_ = 0.0; // what the latency the host was last told is for
+    int announced_block_ = 0;
 
     // Written while no block is processed, read by the audio thread.
     bool is_stream_ready_ = false;

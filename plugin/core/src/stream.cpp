@@ -35,6 +35,13 @@ Stream::Stream (SegmentHandover& segments, const std::atomic<SessionProgress>& p
 {
 }
 
+uint32_t Stream::ahead_samples (const ModelFacts& model, double host_rate_hz)
+{
+    if (host_rate_hz == model.sample_rate_hz)
+        return 0;
+    return Resampler (model.sample_rate_hz, host_rate_hz, model.channels).ahead_samples();
+}
+
 uint32_t Stream::prepare (const StreamSetup& setup)
 {
     const auto& model = setup.model;

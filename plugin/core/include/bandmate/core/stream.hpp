@@ -67,9 +67,12 @@ class Stream
 public:
     Stream (SegmentHandover& segments, const std::atomic<SessionProgress>& progress) noexcept;
 
-    // Message thread, not while a block is processed. Allocates. Begins a new epoch; the session stays. Returns the
-    // model samples that the resampler reads ahead, a term of the latency. Throws std::runtime_error when the host's
-    // rate cannot be converted to.
+    // Model samples that the resampler reads ahead at this host rate, a term of the latency. Allocates. Throws
+    // std::runtime_error when the host's rate cannot be converted to.
+    static uint32_t ahead_samples (const ModelFacts& model, double host_rate_hz);
+
+    // Message thread, not while a block is processed. Allocates. Begins a new epoch; the session stays. Returns
+    // ahead_samples(); throws as it does.
     uint32_t prepare (const StreamSetup& setup);
 
     // Host samples from an event to its sound. As prepare().
