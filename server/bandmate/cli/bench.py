@@ -37,6 +37,13 @@ def command() -> None:
     help="Interpreter that has magenta-rt; default: this one.",
 )
 @click.option("--reference-frames", type=click.IntRange(1), default=5, show_default=True)
+@click.option(
+    "--reference-bits",
+    type=click.Choice(["0", "8", "4"]),
+    default="0",
+    show_default=True,
+    help="Bits of the reference's weights; 0 is bfloat16, its fastest on CPUs.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench_model(
     name: str,
@@ -45,6 +52,7 @@ def bench_model(
     reference: bool,
     reference_python: Path,
     reference_frames: int,
+    reference_bits: str,
     as_json: bool,
 ) -> None:
     """Time a model's frames, part by part.
@@ -58,7 +66,9 @@ def bench_model(
     if reference and bundle.family == "mrt2":
         if not as_json:
             click.echo("Timing the reference, if it is installed (minutes) ...")
-        other = benchmark.reference_benchmark(name, reference_python, reference_frames)
+        other = benchmark.reference_benchmark(
+            bundle, reference_python, reference_frames, int(reference_bits)
+        )
         if other is not None:
             result["reference"] = other
             result["ratio"] = round(other["frame_ms"]["p50"] / result["frame_ms"]["p50"], 1)

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +23,9 @@ from bandmate.errors import BandmateError
 from bandmate.models.bundle import Bundle
 from bandmate.models.interface import Model
 from bandmate.models.registry import load_model
+
+if TYPE_CHECKING:
+    from bandmate.models.mrt2.files import OfficialFiles
 
 WARM_UP_FRAMES = 5
 REFERENCE_TIMEOUT_S = 900
@@ -109,13 +114,17 @@ def benchmark(bundle: Bundle, frames: int, sessions: int) -> dict[str, Any]:
     }
 
 
-def reference_benchmark(model: str, python: Path, frames: int) -> dict[str, Any] | None:
-    """Times the reference implementation with random weights of the same model.
+def reference_benchmark(
+    bundle: Bundle, python: Path, frames: int, bits: int
+) -> dict[str, Any] | None:
+    """Times the reference implementation of the same model.
 
-    It runs in a process of its own, as it is installed: without our BLAS.
+    It runs in a process of its own, as it is installed: without our BLAS. Where the real weights
+    are not here it gets random ones, in a temporary file.
 
     Args:
         python: an interpreter that may have `magenta-rt` installed.
+        bits: 8 or 4 for quantised weights, 0 for bfloat16.
 
     Returns:
         {version, precision, frame_ms, peak_memory_mib}, or None where it is not installed.
@@ -123,22 +132,57 @@ def reference_benchmark(model: str, python: Path, frames: int) -> dict[str, Any]
     Raises:
         BenchmarkError: it is installed and fails.
     """
-    script = Path(__file__).with_name("reference_benchmark.py")
-    command = [str(python), str(script), model, str(frames)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=REFERENCE_TIMEOUT_S, check=False
-        )
-    except OSError as error:
-        raise BenchmarkError(f"{python} cannot be run ({error.strerror}).") from error
-    except subprocess.TimeoutExpired as error:
-        raise BenchmarkError(f"The reference took over {REFERENCE_TIMEOUT_S} s.") from error
+    from bandmate.models.mrt2 import files
+
+    if not _importable(python, "magenta_rt"):
+        return None
+    with tempfile.TemporaryDirectory(prefix="bandmate-bench-") as folder:
+        environment = dict(os.environ)
+        if not files.official_files().checkpoint(bundle.name).is_file():
+            _write_random(bundle, files.OfficialFiles(Path(folder) / files.FOLDER))
+            environment[files.HOME_VARIABLE] = folder
+        script = Path(__file__).with_name("reference_benchmark.py")
+        command = [str(python), str(script), bundle.name, str(frames), str(bits)]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=REFERENCE_TIMEOUT_S,
+                check=False,
+                env=environment,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BenchmarkError(f"The reference took over {REFERENCE_TIMEOUT_S} s.") from error
     lines = done.stdout.splitlines()
     if done.returncode != 0 or not lines:
         reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise BenchmarkError(f"The reference cannot be timed: {reason}")
-    result: dict[str, Any] | None = json.loads(lines[-1])
-    if result is None:
-        return None
+    result: dict[str, Any] = json.loads(lines[-1])
     times = result.pop("milliseconds")
     return {**result, "frame_ms": summary(times)}
+
+
+def _importable(python: Path, module: str) -> bool:
+    check = f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
+    try:
+        return subprocess.run([str(python), "-c", check], check=False).returncode == 0
+    except OSError as error:
+        raise BenchmarkError(f"{python} cannot be run ({error.strerror}).") from error
+
+
+def _write_random(bundle: Bundle, target: OfficialFiles) -> None:
+    """A checkpoint of random weights where the reference looks for it."""
+    import mlx.core as mx
+
+    from bandmate.models.mrt2 import loading
+    from bandmate.models.mrt2.random_weights import random_tensors
+
+    assert bundle.depthformer is not None
+    assert bundle.conditioning is not None
+    codec = loading.codec_spec(bundle.codec, bundle.frame.sample_rate, str(bundle.path))
+    shapes = loading.checkpoint_shapes(bundle.depthformer, bundle.conditioning, codec)
+    path = target.checkpoint(bundle.name)
+    path.parent.mkdir(parents=True)
+    tensors = {name: t.astype(mx.bfloat16) for name, t in random_tensors(shapes).items()}
+    mx.save_safetensors(str(path), tensors)
