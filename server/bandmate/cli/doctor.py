@@ -71,7 +71,7 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
-    from bandmate.models.registry import DEFAULT_MODEL, find_bundles
+    from bandmate.models.registry import DEFAULT_MODEL, check_weights, find_bundles
 
     bundles = find_bundles()
     for name, found in sorted(bundles.items()):
@@ -79,6 +79,11 @@ def _models() -> Iterator[Finding]:
             bundle = found.load()
         except BandmateError as error:
             yield Finding(f"model {name}", "missing", "broken", str(error))
+            continue
+        try:
+            check_weights(bundle)
+        except BandmateError as error:
+            yield Finding(f"model {name}", "note", "its weights are not here", str(error))
             continue
         yield Finding(f"model {name}", "ok", f"{bundle.family} {bundle.version} in {found.path}")
     if DEFAULT_MODEL not in bundles:
@@ -151,7 +156,7 @@ def _server() -> Iterator[Finding]:
 
 
 def _disk() -> Iterator[Finding]:
-    for folder in (runtime_dir(), Path.home()):
+    for folder in filter(Path.is_dir, (runtime_dir(), Path.home())):
         free = shutil.disk_usage(folder).free // 2**20
         if free < FREE_MIB:
             yield Finding(

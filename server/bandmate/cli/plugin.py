@@ -87,7 +87,7 @@ def find_built(folder: Path, piece: Piece) -> Path | None:
     if piece.format == "standalone" and not name.endswith(".app"):
         found = [p for p in folder.rglob(name) if p.is_file() and os.access(p, os.X_OK)]
     else:
-        found = [p for p in folder.rglob(name) if p.is_dir()]
+        found = [p for p in folder.rglob(name) if p.is_dir() and "CMakeFiles" not in p.parts]
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
 
 
@@ -124,13 +124,17 @@ def _write_engine_file(measure: bool, console: Console) -> list[str]:
     """Tells plugins of every model and how to start the server; returns the models' names."""
     from bandmate.engine import budget
     from bandmate.engine.engine import Engine
-    from bandmate.models.registry import find_bundles
+    from bandmate.models.registry import check_weights, find_bundles
 
     names = []
     with Engine() as engine:
         for name, found in find_bundles().items():
             try:
                 bundle = found.load()
+                try:
+                    check_weights(bundle)
+                except BandmateError:
+                    continue  # a known model the user has not fetched: nothing is wrong
                 if measure:
                     with console.status(f"Measuring {name}"):
                         engine.load(name).result()

@@ -164,5 +164,5 @@ def command(
     else:
         click.echo(
             f"{wav}: {seconds:.1f} s, {clip.note_count} notes, "
-            f"{report.rtf:.1f} times real time ({loaded.bundle.name}, seed {seed})"
+            f"{report.rtf:.2f} of real time ({loaded.bundle.name}, seed {seed})"
         )

@@ -20,7 +20,7 @@ from bandmate.link.fields import MessageError
 from bandmate.link.prompts import Embedding, PromptPool
 from bandmate.link.stream import SegmentStream
 from bandmate.models.bundle import Bundle, BundleError
-from bandmate.models.registry import find_bundles
+from bandmate.models.registry import check_weights, find_bundles
 from bandmate.session.session import Session
 
 log = logging.getLogger(__name__)
@@ -356,13 +356,14 @@ def _frame(bundle: Bundle) -> messages.Frame:
 
 
 def models() -> tuple[messages.ModelInfo, ...]:
-    """Every model that can be described. A broken one is logged and left out."""
+    """Every model that can be opened. One that is broken or has no weights is left out."""
     described = []
     for name, found in sorted(find_bundles().items()):
         try:
             bundle = found.load()
+            check_weights(bundle)
         except BundleError as error:
-            log.warning("%s", error)
+            log.info("%s", error)
             continue
         entry = budget.stored_entry(bundle) or {}
         known = entry.get("budget_ms", 0.0)

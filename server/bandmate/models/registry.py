@@ -9,6 +9,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from bandmate.models.bundle import FILE_NAME, Bundle, BundleError, load_bundle
 from bandmate.models.interface import Model, StyleEncoder
@@ -85,6 +86,17 @@ def find_bundle(name: str) -> Bundle:
     return bundles[name].load()
 
 
+def check_weights(bundle: Bundle) -> None:
+    """Whether the weights are here, for families whose bundles do not hold them. Loads nothing.
+
+    Raises:
+        BundleError: they are not; the message says how to get them.
+    """
+    check = getattr(_family(bundle), "check_weights", None)
+    if check is not None:
+        check(bundle)
+
+
 def load_model(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
     """Loads weights. Call on the inference thread, which then owns the model.
 
@@ -97,11 +109,8 @@ def load_model(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
     Raises:
         BundleError: the weights do not fit the description, or cannot be read.
     """
-    module = f"{__package__}.{bundle.family}"
-    if importlib.util.find_spec(module) is None:
-        raise BundleError(f"This Bandmate cannot run models of the family {bundle.family!r} yet.")
     try:
-        model, encoder = importlib.import_module(module).load(bundle)
+        model, encoder = _family(bundle).load(bundle)
     except BundleError:
         raise
     except Exception as error:  # whatever broken weights lead to, in whichever library
@@ -111,3 +120,10 @@ def load_model(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
             f"{bundle.path}: the model cannot be loaded ({detail}). Get the bundle again."
         ) from error
     return model, encoder
+
+
+def _family(bundle: Bundle) -> ModuleType:
+    module = f"{__package__}.{bundle.family}"
+    if importlib.util.find_spec(module) is None:
+        raise BundleError(f"This Bandmate cannot run models of the family {bundle.family!r} yet.")
+    return importlib.import_module(module)

@@ -49,7 +49,7 @@ class RenderReport:
     Attributes:
         frames: frames made, those that only hold the model's delay included.
         seconds: time it took.
-        rtf: seconds of sound made per second: above 1 is faster than real time.
+        rtf: real-time factor, time per time of sound: below 1 is faster than real time.
     """
 
     frames: int
@@ -95,7 +95,7 @@ def render(
         engine.detach(stream).result()
     seconds = time.perf_counter() - begin
     sound = frames * spec.frame_samples / spec.sample_rate
-    return RenderReport(frames, seconds, sound / seconds if seconds > 0.0 else 0.0)
+    return RenderReport(frames, seconds, seconds / sound if sound > 0.0 else 0.0)
 
 
 def _set_styles(session: Session, model: LoadedModel, styles: Sequence[tuple[str, float]]) -> None:

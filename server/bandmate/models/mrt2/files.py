@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bandmate.models.bundle import Bundle, BundleError
+
 HOME_VARIABLE = "MAGENTA_HOME"
 FOLDER = "magenta-rt-v2"
 
@@ -44,3 +46,20 @@ def official_files() -> OfficialFiles:
     named = os.environ.get(HOME_VARIABLE)
     home = Path(named).expanduser() if named else Path.home() / "Documents" / "Magenta"
     return OfficialFiles(home / FOLDER)
+
+
+def find_checkpoint(bundle: Bundle) -> Path:
+    """The bundle's checkpoint: in its own folder, or where the official tools put it.
+
+    Raises:
+        BundleError: it is in neither place.
+    """
+    if "checkpoint" in bundle.weights:
+        return bundle.weights["checkpoint"]
+    path = official_files().checkpoint(bundle.name)
+    if not path.is_file():
+        raise BundleError(
+            f"The weights of {bundle.name} are not here ({path} is missing). "
+            "Get them with the official tool: `pip install magenta-rt`, then `mrt models download`."
+        )
+    return path

@@ -16,7 +16,7 @@ from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.linear import WeightFormat
 from bandmate.models.language_model import CodecLanguageModel
 from bandmate.models.mrt2.codec import SpectroStreamCodec
-from bandmate.models.mrt2.files import official_files
+from bandmate.models.mrt2.files import find_checkpoint, official_files
 from bandmate.models.mrt2.fused import separated
 from bandmate.models.mrt2.random_weights import random_tensors
 from bandmate.models.mrt2.spectrostream.decoder import Decoder
@@ -112,23 +112,6 @@ def codec_spec(raw: dict[str, Any], sample_rate: int, source: str) -> SpectroStr
         return SpectroStreamSpec(sample_rate=sample_rate, **values)
     except TypeError as error:
         raise BundleError(f"{source}: 'codec' is not complete: {error}.") from error
-
-
-def find_checkpoint(bundle: Bundle) -> Path:
-    """The bundle's checkpoint: in its own folder, or where the official tools put it.
-
-    Raises:
-        BundleError: it is in neither place.
-    """
-    if "checkpoint" in bundle.weights:
-        return bundle.weights["checkpoint"]
-    path = official_files().checkpoint(bundle.name)
-    if not path.is_file():
-        raise BundleError(
-            f"The weights of {bundle.name} are not here ({path} is missing). "
-            f"Get them with `bandmate models download {bundle.name}`."
-        )
-    return path
 
 
 def load(

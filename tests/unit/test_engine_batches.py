@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine's thread: batches, streams that fail, loading while others play, budgets."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.waiting import wait_for
+
+from bandmate.engine import budget
+from bandmate.engine import engine as engine_module
+from bandmate.engine.engine import MAX_BATCH, Engine
+from bandmate.engine.stream import OfflineStream, StreamFailedError
+from bandmate.models.bundle import BundleError
+from bandmate.models.interface import NOTE_SUSTAIN
+from bandmate.models.registry import find_bundle
+from bandmate.models.testtone import TestTone
+from bandmate.session.events import Event, EventKind
+from bandmate.session.session import Session
+
+BUNDLE = find_bundle("testtone")
+F = BUNDLE.frame.frame_samples
+
+
+class FussyTone(TestTone):
+    """The test tone, refusing some pitches in ways a model may; it notes who steps it and how."""
+
+    RAISES, NOT_A_NUMBER, WRONG_SHAPE = 1, 2, 3
+    batch_sizes = (1, 2, 4, 8)
+
+    def __init__(self) -> None:
+        super().__init__(BUNDLE.frame)
+        self.batches: list[int] = []
+        self.steps: list[str] = []
+        self.threads: set[str] = set()
+
+    def step(self, controls, states):
+        self.batches.append(len(controls))
+        measuring = (controls[0].notes == NOTE_SUSTAIN).any()  # no session here holds a note so
+        self.steps.append("measuring" if measuring else "session")
+        self.threads.add(threading.current_thread().name)
+        struck = {note.pitch for c in controls for note in c.events}
+        if self.RAISES in struck:
+            raise RuntimeError("this pitch breaks the model")
+        frames, states = super().step(controls, states)
+        for c, frame in zip(controls, frames, strict=True):
+            if any(note.pitch == self.NOT_A_NUMBER for note in c.events):
+                frame[5] = np.nan
+        if self.WRONG_SHAPE in struck:
+            frames = [frame[:-1] for frame in frames]
+        return frames, states
+
+
+@pytest.fixture
+def model(monkeypatch):
+    made = FussyTone()
+    monkeypatch.setattr(engine_module, "load_model", lambda bundle: (made, None))
+    return made
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setenv("BANDMATE_CONFIG_DIR", str(tmp_path / "config"))
+    return tmp_path / "config" / "engine.json"
+
+
+class Take:
+    """An offline stream and the sound it made."""
+
+    def __init__(self, frames: int, pitches: Sequence[tuple[int, int]]) -> None:
+        self.session = Session(BUNDLE, None)
+        for time, pitch in pitches:
+            self.session.push(Event(time, EventKind.NOTE_ON, 0, pitch, 100))
+        self.parts: list[np.ndarray] = []
+        self.stream = OfflineStream(self.session, frames, self.parts.append)
+
+    @property
+    def sound(self) -> np.ndarray:
+        return np.concatenate(self.parts)
+
+
+def run(engine: Engine, *takes: Take) -> None:
+    """Attaches all at once, so that they share every batch."""
+    loaded = engine.load("testtone").result(10)
+
+    def attach() -> None:
+        loaded.streams.extend(take.stream for take in takes)
+
+    engine.post(attach).result(10)
+    for take in takes:
+        take.stream.done.exception(30)
+
+
+def test_streams_share_batches_and_sound_as_if_alone(model):
+    with Engine(measure=False) as engine:
+        together = [Take(5, [(n * 7, 60 + n)]) for n in range(3)]
+        run(engine, *together)
+        assert model.batches == [4] * 5  # three streams, filled up to a size the model has
+        alone = [Take(5, [(n * 7, 60 + n)]) for n in range(3)]
+        for take in alone:
+            run(engine, take)
+        assert set(model.batches[5:]) == {1}
+        for a, b in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(a.sound, b.sound)
+    assert model.threads == {"inference"}
+
+
+def test_more_streams_than_a_batch(model):
+    with Engine(measure=False) as engine:
+        takes = [Take(2, [(n, 50)]) for n in range(MAX_BATCH + 3)]
+        run(engine, *takes)
+        assert model.batches == [8, 4] * 2
+        for n, take in enumerate(takes):
+            assert np.argmax(take.sound[:, 0]) == n
+
+
+@pytest.mark.parametrize("fault", [1, 2, 3])
+def test_a_stream_that_fails_ends_alone(model, fault):
+    with Engine(measure=False) as engine:
+        good, bad, other = Take(6, [(9, 60)]), Take(6, [(2 * F, fault)]), Take(6, [(11, 62)])
+        run(engine, good, bad, other)
+        with pytest.raises(StreamFailedError) as failed:
+            bad.stream.done.result()
+        assert "\n" not in str(failed.value)
+        assert len(bad.parts) == 2
+        assert good.stream.done.exception() is None
+        assert np.argmax(good.sound[:, 0]) == 9
+        assert np.argmax(other.sound[:, 0]) == 11
+        assert len(good.parts) == len(other.parts) == 6
+        assert bad.stream not in engine.loaded().result(5)[0].streams
+
+
+def test_a_stream_whose_own_code_fails_ends_alone(model):
+    class Broken(OfflineStream):
+        def take(self):
+            raise ValueError("no controls")
+
+    with Engine(measure=False) as engine:
+        good, bad = Take(4, [(9, 60)]), Take(4, [])
+        bad.stream = Broken(bad.session, 4, bad.parts.append)
+        run(engine, good, bad)
+        assert isinstance(bad.stream.done.exception(), StreamFailedError)
+        assert len(good.parts) == 4
+
+
+def test_a_model_loads_once_and_a_broken_one_harms_nobody(monkeypatch):
+    loads = []
+    real = engine_module.load_model
+
+    def counted(bundle):
+        loads.append(bundle.name)
+        return real(bundle)
+
+    monkeypatch.setattr(engine_module, "load_model", counted)
+    with Engine(measure=False) as engine:
+        futures = [engine.load("testtone") for _ in range(5)]
+        first = futures[0].result(10)
+        assert all(future.result(10) is first for future in futures)
+        with pytest.raises(BundleError):
+            engine.load("no such model").result(10)
+        assert engine.load("testtone").result(10) is first
+        assert loads == ["testtone"]
+
+
+def test_an_unused_model_is_unloaded(monkeypatch):
+    monkeypatch.setattr(engine_module, "UNLOAD_SECONDS", 0.2)
+    with Engine(measure=False) as engine:
+        engine.load("testtone").result(10)
+        wait_for(lambda: engine.loaded().result(5) == [], "the model's end", 10)
+        take = Take(2, [(3, 60)])
+        run(engine, take)
+        assert np.argmax(take.sound[:, 0]) == 3
+
+
+def test_streams_play_on_while_a_model_is_measured(model, monkeypatch, config):
+    """Loading goes in pieces: frames of others are made in between."""
+    with Engine() as engine:
+        loaded = engine.load("testtone").result(30)
+        take = Take(40, [])
+        monkeypatch.setattr(engine_module, "find_bundle", lambda name: replace(BUNDLE, name=name))
+
+        def both() -> None:
+            model.steps.clear()
+            loaded.streams.append(take.stream)
+            engine.load("another")
+
+        engine.post(both).result(10)
+        take.stream.done.result(30)
+        wait_for(lambda: len(engine.loaded().result(5)) == 2, "the second model", 10)
+    early = model.steps[:40]
+    assert early.count("session") >= 15
+    assert early.count("measuring") >= 15
+
+
+def test_stop_fails_what_is_left_and_gives_garbage_collection_back(model):
+    automatic = gc.isenabled()
+    engine = Engine(measure=False)
+    engine.start()
+    take = Take(10**9, [])
+    loaded = engine.load("testtone").result(10)
+    engine.attach(loaded, take.stream).result(10)
+    wait_for(lambda: take.parts, "the first frame")
+    engine.stop()
+    with pytest.raises(StreamFailedError, match="shutting down"):
+        take.stream.done.result(10)
+    with pytest.raises(RuntimeError):
+        engine.post(lambda: None).result(10)
+    assert gc.isenabled() == automatic
+
+
+def test_detach_ends_between_two_frames(model):
+    with Engine(measure=False) as engine:
+        take = Take(10**9, [])
+        loaded = engine.load("testtone").result(10)
+        engine.attach(loaded, take.stream).result(10)
+        wait_for(lambda: take.parts, "the first frame")
+        assert engine.detach(take.stream).result(10)
+        made = len(take.parts)
+        assert not engine.detach(take.stream).result(10)
+        engine.post(lambda: None).result(10)
+        assert len(take.parts) == made
+
+
+# Budgets.
+
+
+def test_budget_rule():
+    assert budget.budget_ms([8.0] * 50) == 12.0
+    assert budget.budget_ms([8.1] * 50) == 12.5
+    assert budget.budget_ms([0.01] * 50) == 2.5
+
+
+def test_budget_is_stored_and_does_not_flicker(config):
+    assert budget.store(BUNDLE, 12.0, command=["x"]) == 12.0
+    content = json.loads(config.read_text())
+    assert content["command"] == ["x"]
+    assert content["default_model"] == "pico"
+    assert content["models"] == [
+        {
+            "name": "testtone",
+            "frame_samples": F,
+            "sample_rate": 48000,
+            "channels": 2,
+            "delay_samples": 0,
+            "budget_ms": 12.0,
+        }
+    ]
+    assert budget.store(BUNDLE, 9.0) == 12.0  # a little faster today: no reason to move
+    assert budget.store(BUNDLE, 8.0) == 8.0
+    assert budget.store(BUNDLE, 8.5) == 8.5
+    assert budget.store(BUNDLE, None) == 8.5
+    assert json.loads(config.read_text())["command"] == ["x"]
+    assert [path.name for path in config.parent.iterdir()] == ["engine.json"]
+
+
+def test_the_users_own_budget_is_kept(config):
+    budget.store(BUNDLE, 12.0)
+    content = json.loads(config.read_text())
+    content["models"][0].update(budget_ms=30.0, budget_fixed=True)
+    config.write_text(json.dumps(content))
+    assert budget.store(BUNDLE, 50.0) == 30.0
+    assert json.loads(config.read_text())["models"][0]["budget_fixed"] is True
+
+
+def test_a_budget_of_another_frame_is_forgotten(config):
+    budget.store(replace(BUNDLE, frame=replace(BUNDLE.frame, delay_samples=7)), 99.0)
+    assert budget.store(BUNDLE, 12.0) == 12.0
+    assert len(json.loads(config.read_text())["models"]) == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"models": 3}', '{"models": [1, {}]}'])
+def test_a_broken_engine_file_is_replaced(config, content):
+    config.parent.mkdir()
+    config.write_text(content)
+    assert budget.store(BUNDLE, 12.0) == 12.0
+    assert json.loads(config.read_text())["models"][0]["budget_ms"] == 12.0
+
+
+def test_an_engine_file_that_cannot_be_written_says_so(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BANDMATE_CONFIG_DIR", str(tmp_path / "file"))
+    with pytest.raises(budget.EngineFileError, match=r"engine\.json"):
+        budget.store(BUNDLE, 12.0)
+
+
+def test_measuring_gives_frame_times(config):
+    model = TestTone(BUNDLE.frame)
+    times = list(budget.measure(model, BUNDLE, frames=10))
+    assert len(times) == 10
+    assert min(times) > 0
