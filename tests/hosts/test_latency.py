@@ -13,6 +13,7 @@ from support.pedalboard_host import Note, load, play
 from bandmate.models.testtone import CLICK_LEVEL
 
 RATES = (44100, 48000, 88200, 96000)
+SPARE = 24000  # room for the latency at the end of a render
 BLOCKS = (1, 17, 64, 333, 512, 1024, 8192)
 
 
@@ -26,10 +27,9 @@ def some_notes(rate: int) -> list[Note]:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_notes_come_out_at_their_sample_plus_latency(vst3: Path, rate: int, block: int) -> None:
     plugin, notes = load(vst3), some_notes(rate)
-    play(plugin, [], block, rate, block)  # prepares, and the latency is known
+    audio = play(plugin, notes, rate + SPARE, rate, block)
     latency = plugin.reported_latency_samples
-    audio = play(plugin, notes, rate + latency, rate, block)
-    assert plugin.reported_latency_samples == latency
+    assert 0 < latency < SPARE
     heard = clicks(audio[:, 0])
     expected = [note.on + latency for note in notes]
     assert len(heard) == len(expected), (heard, expected)
@@ -46,8 +46,6 @@ def test_blocks_of_changing_size(vst3: Path) -> None:
     sizes = np.random.default_rng(7).integers(1, largest + 1, size=150)
     total = int(sizes.sum())
     notes = [Note(at, at + 2000, 60 + i % 12) for i, at in enumerate(range(5, total - 20000, 4801))]
-    play(plugin, [], largest, rate, largest)
-    latency = plugin.reported_latency_samples
     pieces, begin = [], 0
     for size in sizes:
         mine = [
@@ -60,18 +58,18 @@ def test_blocks_of_changing_size(vst3: Path) -> None:
         begin += size
     audio = np.concatenate(pieces)
     assert len(audio) == total
+    latency = plugin.reported_latency_samples
     heard = clicks(audio[:, 0])
     assert heard == [note.on + latency for note in notes if note.on + latency < total]
     assert len(heard) > 5
 
 
-def test_latency_is_the_same_for_the_same_host_settings(vst3: Path) -> None:
+def test_latency_is_constant_while_it_plays(vst3: Path) -> None:
+    """Hosts ignore a change, or stop: a new budget takes force with the next preparation."""
+    plugin = load(vst3)
     reported = set()
-    for _ in range(3):
-        plugin = load(vst3)
-        play(plugin, [], 4800, 48000, 256)
-        reported.add(plugin.reported_latency_samples)
-        play(plugin, some_notes(48000), 48000, 48000, 256)
+    for i in range(20):
+        play(plugin, some_notes(48000), 4800, 48000, 256, reset=i == 0)
         reported.add(plugin.reported_latency_samples)
     assert len(reported) == 1
 
@@ -81,9 +79,8 @@ def test_preparing_again_for_another_rate_and_block(vst3: Path) -> None:
     plugin = load(vst3)
     for rate, block in ((48000, 512), (96000, 64), (44100, 2048), (48000, 512)):
         notes = some_notes(rate)
-        play(plugin, [], block, rate, block)
+        heard = clicks(play(plugin, notes, rate + SPARE, rate, block)[:, 0])
         latency = plugin.reported_latency_samples
-        heard = clicks(play(plugin, notes, rate + latency, rate, block)[:, 0])
         expected = [note.on + latency for note in notes]
         assert len(heard) == len(expected)
         assert np.abs(np.subtract(heard, expected)).max() <= (0 if rate == 48000 else 1)

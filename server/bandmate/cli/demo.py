@@ -130,7 +130,7 @@ def _play(
 ) -> tuple[NDArray[np.float32], float]:
     """Plays the file and returns the sound with the latency taken off, and the seconds it took."""
     length = clip.length_samples + round(TAIL_SECONDS * SAMPLE_RATE)
-    total = length + host.latency_samples
+    total = length + host.latency_samples + SAMPLE_RATE // 2  # should it grow with the next start
     progress = Progress(
         TextColumn("Playing"),
         BarColumn(),
