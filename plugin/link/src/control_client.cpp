@@ -55,7 +55,6 @@ ControlClient::ControlClient (WakeUp& wake_up, const std::string& endpoint, cons
         socket_ = std::make_unique<Socket> (Socket { { wake_up.sockets_->context, zmq::socket_type::dealer } });
         // A server that has gone must not keep the plugin from closing.
         socket_->socket.set (zmq::sockopt::linger, 100);
-        socket_->socket.set (zmq::sockopt::immediate, 1);
         socket_->socket.set (zmq::sockopt::maxmsgsize, static_cast<int64_t> (protocol::limits::message_bytes_maximum));
         socket_->socket.connect (endpoint);
     }
@@ -73,9 +72,8 @@ uint64_t ControlClient::send (const protocol::Request::Body& body)
 {
     const auto id = next_id_++;
     const auto bytes = protocol::encode (protocol::Request { id, token_, body });
-    // Not sent while the connection is still being made: the caller's own time limit covers it.
-    socket_->socket.set (zmq::sockopt::sndtimeo, 1000);
-    if (! socket_->socket.send (zmq::buffer (bytes), zmq::send_flags::none))
+    // Queued while the connection is still being made: whether anybody answers is the caller's time limit to find out.
+    if (! socket_->socket.send (zmq::buffer (bytes), zmq::send_flags::dontwait))
         throw Error (protocol::error_code::io, "The Bandmate server does not take messages.", "It is started again by itself.");
     return id;
 }
