@@ -16,6 +16,11 @@ from torch.nn import functional as nnf
 
 RESERVED = 6  # ids 0..5 everywhere; conditioning has one more, "masked"
 MASK_OFFSET = 7  # raw value + 7 = row
+# Note rows are held divided by this: they stand for one channel in 132 of a mean, must be large to be
+# heard through it, and Adam must be able to move them as fast as everything else. With plain rows the
+# model learned to repeat itself long before it learned to follow notes.
+NOTE_GAIN = 100.0
+NOTE_SPREAD = 0.3
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,9 @@ class Depthformer(nn.Module):
         self.to_logits = nn.Linear(s.depth_width, s.vocabulary)
         offsets = torch.tensor([0, *s.regular_rows]).cumsum(0)[:-1]
         self.register_buffer("regular_offsets", offsets)
+        gain = torch.ones(self.regular_table.num_embeddings, 1)
+        gain[: 128 * s.note_rows] = NOTE_GAIN
+        self.register_buffer("regular_gain", gain, persistent=False)
         self.register_buffer(
             "style_offsets", torch.arange(s.style_levels) * (s.style_codes + MASK_OFFSET)
         )
@@ -179,11 +187,11 @@ class Depthformer(nn.Module):
         nn.init.normal_(self.style_table.weight, std=0.3)
         nn.init.zeros_(self.regular_table.weight)
         table = self.regular_table.weight.data[: 128 * s.note_rows].view(128, s.note_rows, -1)
-        pitch = torch.randn(128, 1, s.encoder_width) * 6
+        pitch = torch.randn(128, 1, s.encoder_width) * NOTE_SPREAD
         table[:, MASK_OFFSET + 1 :] = (
-            pitch + torch.randn(128, s.note_rows - MASK_OFFSET - 1, s.encoder_width) * 6
+            pitch + torch.randn(128, s.note_rows - MASK_OFFSET - 1, s.encoder_width) * NOTE_SPREAD
         )
-        table[:, MASK_OFFSET - 1] = torch.randn(128, s.encoder_width) * 0.3
+        table[:, MASK_OFFSET - 1] = torch.randn(128, s.encoder_width) * NOTE_SPREAD / 100
         nn.init.normal_(self.embedding.weight, std=0.02)
         nn.init.normal_(self.to_logits.weight, std=0.02)
         nn.init.zeros_(self.to_logits.bias)
@@ -198,6 +206,11 @@ class Depthformer(nn.Module):
             rows.flatten(0, 1) * self.s.codebooks / math.sqrt(self.s.width) / 2
         )
 
+    @property
+    def regular_rows(self) -> Tensor:
+        """The regular embedder's table as the official layout has it."""
+        return self.regular_table.weight * self.regular_gain
+
     def encode(self, style: Tensor, notes: Tensor, drums: Tensor, guidance: Tensor) -> Tensor:
         """Raw conditioning values to [b, t, encoder_width].
 
@@ -208,9 +221,9 @@ class Depthformer(nn.Module):
             torch.cat([notes, drums[..., None], guidance], -1) + MASK_OFFSET + self.regular_offsets
         )
         b, t, _channels = regular.shape
-        mean = nnf.embedding_bag(
-            regular.flatten(0, 1), self.regular_table.weight, mode="mean"
-        ).view(b, t, -1)
+        mean = nnf.embedding_bag(regular.flatten(0, 1), self.regular_rows, mode="mean").view(
+            b, t, -1
+        )
         return self.encoder_norm((self.style_adapter(rows) + mean) / 2)
 
     def run_temporal(self, previous: Tensor, encoded: Tensor) -> Tensor:

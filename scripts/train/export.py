@@ -81,7 +81,7 @@ def language_model(model: Depthformer) -> dict[str, np.ndarray]:
     out: dict[str, Tensor] = {
         style + "mulan_dequantizer/embedding": model.style_table.weight,
         style + "depth_input_adapter/kernel": model.style_adapter.weight.T,
-        embedders + "regular_embedder/regular_embedder/embedding": model.regular_table.weight,
+        embedders + "regular_embedder/regular_embedder/embedding": model.regular_rows,
         "encoder/body/encoder_ln/scale": model.encoder_norm.weight,
         "encoder/body/encoder_ln/bias": model.encoder_norm.bias,
         "decoder/decoder_embedding/embedding/embedding": model.embedding.weight,

@@ -32,7 +32,7 @@ BATCH = 12
 DEPTH_SHARE = 0.35  # of the frames train the depth decoder in each step
 WARM_FRAMES = 6  # at a crop's start carry no loss: their past is cut off
 PEAK_RATE = 1.5e-3
-SAVE_SECONDS = 150
+SAVE_SECONDS = 120
 LEVEL_WEIGHT = np.linspace(1.8, 0.6, 32)
 
 
@@ -128,9 +128,7 @@ class Batches:
         previous = torch.where(hit, torch.randint(0, 1024, previous.shape), previous)
         unique = previous + RESERVED + torch.arange(books) * 1024
         unique[fresh, 0] = 0
-        blank = torch.rand(size, codes.shape[1]) < torch.where(
-            torch.rand(size, 1) < 0.08, 1.0, 0.03
-        )
+        blank = torch.rand(size, codes.shape[1]) < torch.where(torch.rand(size, 1) < 0.2, 1.0, 0.1)
         unique[blank] = 0
         return unique
 
