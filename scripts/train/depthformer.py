@@ -16,9 +16,9 @@ from torch.nn import functional as nnf
 
 RESERVED = 6  # ids 0..5 everywhere; conditioning has one more, "masked"
 MASK_OFFSET = 7  # raw value + 7 = row
-# Note rows are held divided by this: they stand for one channel in 132 of a mean, must be large to be
-# heard through it, and Adam must be able to move them as fast as everything else. With plain rows the
-# model learned to repeat itself long before it learned to follow notes.
+# Note rows are held divided by this: they stand for one channel in 132 of a mean, must be large to
+# be heard through it, and Adam must be able to move them as fast as everything else. With plain
+# rows the model learned to repeat itself long before it learned to follow notes.
 NOTE_GAIN = 100.0
 NOTE_SPREAD = 0.3
 
