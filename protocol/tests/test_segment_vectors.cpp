@@ -8,7 +8,8 @@ using namespace bandmate::protocol;
 
 TEST_CASE ("Every segment vector is what its shape leads to", "[vectors]")
 {
-    for (const auto& vector : vectors ("segments.json")["described"])
+    const auto all = vectors ("segments.json");
+    for (const auto& vector : all["described"])
     {
         CAPTURE (vector["name"].get<std::string>());
         const auto& s = vector["shape"];
