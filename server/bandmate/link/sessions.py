@@ -363,7 +363,7 @@ def models() -> tuple[messages.ModelInfo, ...]:
             bundle = found.load()
             check_weights(bundle)
         except BundleError as error:
-            log.info("%s", error)
+            log.debug("%s", error)
             continue
         entry = budget.stored_entry(bundle) or {}
         known = entry.get("budget_ms", 0.0)
