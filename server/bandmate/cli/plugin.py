@@ -123,11 +123,11 @@ def _copy(source: Path, target: Path) -> None:
 def _write_engine_file(measure: bool, console: Console) -> list[str]:
     """Tells plugins of every model and how to start the server; returns the models' names."""
     from bandmate.engine import budget
-    from bandmate.engine.engine import Engine
+    from bandmate.engine.engine import Engine, Measure
     from bandmate.models.registry import check_weights, find_bundles
 
     names = []
-    with Engine() as engine:
+    with Engine(measure=Measure.ALWAYS) as engine:
         for name, found in find_bundles().items():
             try:
                 bundle = found.load()

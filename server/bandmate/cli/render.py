@@ -103,13 +103,13 @@ def command(
     samples as the plugin gives for the same events.
     """
     # Imported here: `bandmate --help` shall not wait for the sound libraries.
-    from bandmate.engine.engine import Engine
+    from bandmate.engine.engine import Engine, Measure
     from bandmate.session.midi import read_midi
     from bandmate.session.offline import RenderJob, render
     from bandmate.session.wav import WavWriter
 
     console = Console(stderr=True, quiet=as_json)
-    with Engine(measure=False) as engine:
+    with Engine(measure=Measure.NEVER) as engine:
         with console.status(f"Loading {model}"):
             loaded = engine.load(model).result()
         spec = loaded.bundle.frame

@@ -53,7 +53,16 @@ def budget_ms(frame_ms: list[float]) -> float:
 
 
 def measure(model: Model, bundle: Bundle, frames: int = MEASURED_FRAMES) -> Iterator[float]:
-    """Times of single-session frames in milliseconds, one after another. Inference thread only."""
+    """Warms the model up, then times single-session frames, one after another.
+
+    Args:
+        model: on the inference thread, which this must run on.
+        bundle: its description.
+        frames: how many to time; 0 only warms up.
+
+    Yields:
+        A frame's time in milliseconds.
+    """
     state = model.init_state()
     for index in range(WARM_UP_FRAMES + frames):
         controls = example_controls(bundle, index)
@@ -138,6 +147,14 @@ def stored_entry(bundle: Bundle) -> dict[str, Any] | None:
     return None
 
 
+def known_ms(bundle: Bundle) -> float | None:
+    """The budget that `engine.json` has for this bundle, if it makes sense."""
+    known = (stored_entry(bundle) or {}).get("budget_ms")
+    if isinstance(known, bool) or not isinstance(known, int | float) or not 0 < known < 1e4:
+        return None
+    return float(known)
+
+
 def store(bundle: Bundle, measured_ms: float | None, **top_level: Any) -> float | None:
     """Writes a model's frame and budget into `engine.json`.
 
@@ -156,7 +173,7 @@ def store(bundle: Bundle, measured_ms: float | None, **top_level: Any) -> float 
     """
     content = read_engine_file()
     old = stored_entry(bundle) or {}
-    budget = _settle(old, measured_ms)
+    budget = _settle(known_ms(bundle), old.get("budget_fixed") is True, measured_ms)
     entry: dict[str, Any] = {"name": bundle.name, **_frame(bundle)}
     if budget is not None:
         entry["budget_ms"] = budget
@@ -174,15 +191,12 @@ def store(bundle: Bundle, measured_ms: float | None, **top_level: Any) -> float 
     return budget
 
 
-def _settle(old: dict[str, Any], measured_ms: float | None) -> float | None:
-    known = old.get("budget_ms")
-    if isinstance(known, bool) or not isinstance(known, int | float) or not 0 < known < 1e4:
-        return measured_ms
-    if measured_ms is None or old.get("budget_fixed") is True:
-        return float(known)
+def _settle(known: float | None, is_fixed: bool, measured_ms: float | None) -> float | None:
+    if known is None or measured_ms is None or is_fixed:
+        return measured_ms if known is None else known
     if measured_ms > known or measured_ms < LOWER_BELOW * known:
         return measured_ms
-    return float(known)
+    return known
 
 
 def _frame(bundle: Bundle) -> dict[str, int]:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
 
@@ -39,6 +40,14 @@ COLLECT_SECONDS = 2.0  # garbage is collected between frames, at most this often
 
 T = TypeVar("T")
 Wait = Callable[[Sequence[Stream], float], None]
+
+
+class Measure(Enum):
+    """When an engine measures what a frame of a loading model costs."""
+
+    NEVER = auto()
+    UNKNOWN = auto()  # only if `engine.json` does not know: a restart shall be quick
+    ALWAYS = auto()
 
 
 @dataclass(eq=False)
@@ -84,11 +93,11 @@ def _pass_error(asked: Future[None], wanted: Future[LoadedModel]) -> None:
 class Engine:
     """Owner of the inference thread. Use as a context manager, or call `start` and `stop`."""
 
-    def __init__(self, wait: Wait | None = None, measure: bool = True) -> None:
+    def __init__(self, wait: Wait | None = None, measure: Measure = Measure.UNKNOWN) -> None:
         """Args:
         wait: returns when one of the streams may be ready, at the latest after the given seconds;
             must release the GIL. Without it the engine sleeps in short steps.
-        measure: measure and store the frame budget when a model loads.
+        measure: when to measure and store the frame budget of a model that loads.
         """
         self._wait = wait or (lambda _, seconds: time.sleep(min(seconds, POLL_SECONDS)))
         self._measure = measure
@@ -229,10 +238,17 @@ class Engine:
             log.warning("matrix products are slow here (%s): %s", fast.name, fast.hint)
         model, encoder = load_model(bundle)
         yield
-        frame_budget = 0.0
-        if self._measure:
-            frame_budget = yield from self._measured_budget(model, bundle)
-        loaded = LoadedModel(bundle, model, encoder, frame_budget)
+        known = budget.known_ms(bundle)
+        wanted = self._measure is Measure.ALWAYS or (
+            self._measure is Measure.UNKNOWN and known is None
+        )
+        times = []
+        for milliseconds in budget.measure(model, bundle, budget.MEASURED_FRAMES if wanted else 0):
+            times.append(milliseconds)
+            yield
+        if wanted:
+            known = self._stored(bundle, budget.budget_ms(times))
+        loaded = LoadedModel(bundle, model, encoder, known or 0.0)
         self._models[name] = loaded
         # Weights and modules live long: keep them out of every later collection.
         gc.collect()
@@ -240,17 +256,12 @@ class Engine:
         log.info("loaded %s in %.2f s", name, time.perf_counter() - begin)
         return loaded
 
-    def _measured_budget(self, model: Model, bundle: Bundle) -> Generator[None, None, float]:
-        times = []
-        for milliseconds in budget.measure(model, bundle):
-            times.append(milliseconds)
-            yield
-        measured = budget.budget_ms(times)
+    def _stored(self, bundle: Bundle, measured_ms: float) -> float:
         try:
-            return budget.store(bundle, measured) or measured
+            return budget.store(bundle, measured_ms) or measured_ms
         except budget.EngineFileError as error:
             log.warning("%s", error)  # only the next plugin's latency suffers
-            return measured
+            return measured_ms
 
     def _attach(self, model: LoadedModel, stream: Stream) -> None:
         if self._models.get(model.bundle.name) is not model:

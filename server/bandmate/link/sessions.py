@@ -365,8 +365,6 @@ def models() -> tuple[messages.ModelInfo, ...]:
         except BundleError as error:
             log.debug("%s", error)
             continue
-        entry = budget.stored_entry(bundle) or {}
-        known = entry.get("budget_ms", 0.0)
-        cost = float(known) if isinstance(known, int | float) and known >= 0 else 0.0
+        cost = budget.known_ms(bundle) or 0.0
         described.append(messages.ModelInfo(name=name, frame=_frame(bundle), budget_ms=cost))
     return tuple(described[: wire.MODELS_MAXIMUM])
