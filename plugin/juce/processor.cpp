@@ -3,6 +3,8 @@
 
 #include "audio_block_hooks.hpp"
 #include "editor/editor.hpp"
+#include "editor/status_line.hpp"
+#include "read_out.hpp"
 
 #include <bandmate/core/midi.hpp>
 
@@ -14,14 +16,23 @@ namespace
 
 constexpr double gain_ramp_seconds = 0.02;
 
+// No side chain in LV2: its ports are optional there, and JUCE 7.0.5 reads them where a host has left them unconnected.
+juce::AudioProcessor::BusesProperties buses()
+{
+    const auto output = juce::AudioProcessor::BusesProperties().withOutput ("Output", juce::AudioChannelSet::stereo(), true);
+    if (juce::PluginHostType::getPluginLoadedAs() == juce::AudioProcessor::wrapperType_LV2)
+        return output;
+    return output.withInput ("Side Chain", juce::AudioChannelSet::stereo(), false);
+}
+
 } // namespace
 
-Processor::Processor()
-    : AudioProcessor (BusesProperties()
-                          .withInput ("Side Chain", juce::AudioChannelSet::stereo(), false)
-                          .withOutput ("Output", juce::AudioChannelSet::stereo(), true)),
-      parameters_ (*this, nullptr, "parameters", make_parameter_layout())
+Processor::Processor() : AudioProcessor (buses()), parameters_ (*this, nullptr, "parameters", make_parameter_layout())
 {
+    addParameter (new ReadOut ("status", "Status", [this] { return status_text (link_status()); }));
+    addParameter (new ReadOut ("underruns",
+                               "Underruns",
+                               [this] { return juce::String (static_cast<juce::int64> (stream_counts().underruns.load())); }));
 }
 
 Processor::~Processor() = default;
@@ -68,17 +79,21 @@ void Processor::prepareToPlay (double, int)
     gain_.setCurrentAndTargetValue (reader_.gain());
     apply_model();
     request_session();
+    is_active_ = true;
+}
+
+void Processor::releaseResources()
+{
+    is_active_ = false; // the session stays: hosts release and prepare for small reasons
 }
 
 // Makes the stream fit the model, the host's rate and its block; no block is processed meanwhile.
 void Processor::apply_model()
 {
-    const auto config = link::load_engine_config();
+    auto facts = find_facts();
     {
         const std::lock_guard lock (guard_);
-        if (session_.model.empty())
-            session_.model = config.default_model;
-        facts_ = config.find (session_.model);
+        facts_ = std::move (facts);
         latency_ = {};
     }
     is_stream_ready_ = false;
@@ -92,9 +107,17 @@ void Processor::apply_model()
         latency_ = terms;
         is_stream_ready_ = true;
     }
-    announced_rate_ = getSampleRate();
-    announced_block_ = getBlockSize();
     setLatencySamples (latency_.total());
+}
+
+// Of the session's model, by default the one the settings name. nullopt if this machine does not know it.
+std::optional<core::ModelFacts> Processor::find_facts()
+{
+    const auto config = link::load_engine_config();
+    const std::lock_guard lock (guard_);
+    if (session_.model.empty())
+        session_.model = config.default_model;
+    return config.find (session_.model);
 }
 
 core::LatencyTerms Processor::latency_for (const core::ModelFacts& facts, uint32_t resampler_ahead_samples) const
@@ -115,11 +138,7 @@ core::LatencyTerms Processor::latency_for (const core::ModelFacts& facts, uint32
 // and so before prepareToPlay. The question about the bus layout lies between the two.
 void Processor::announce_latency()
 {
-    const auto config = link::load_engine_config();
-    const auto model = session().model;
-    const auto facts = config.find (model.empty() ? config.default_model : model);
-    announced_rate_ = getSampleRate();
-    announced_block_ = getBlockSize();
+    const auto facts = find_facts();
     setLatencySamples (facts ? latency_for (*facts, core::Stream::ahead_samples (*facts, getSampleRate())).total() : 0);
 }
 
@@ -201,7 +220,7 @@ void Processor::apply_gain (juce::AudioBuffer<float>& buffer) noexcept
 
 bool Processor::isBusesLayoutSupported (const BusesLayout& layout) const
 {
-    if (getSampleRate() > 0.0 && (getSampleRate() != announced_rate_ || getBlockSize() != announced_block_))
+    if (getSampleRate() > 0.0 && ! is_active_)
         const_cast<Processor*> (this)->announce_latency();
     const auto side_chain = layout.getChannelSet (true, 0);
     return layout.getMainOutputChannelSet() == juce::AudioChannelSet::stereo()

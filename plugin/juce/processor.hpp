@@ -34,7 +34,7 @@ public:
     double latency_ms() const;
 
     void prepareToPlay (double sample_rate, int max_block) override;
-    void releaseResources() override {}
+    void releaseResources() override;
     void reset() override;
     void processBlock (juce::AudioBuffer<float>& buffer, juce::MidiBuffer& midi) override;
     using juce::AudioProcessor::processBlock;
@@ -61,6 +61,7 @@ public:
 private:
     core::LatencyTerms latency_for (const core::ModelFacts& facts, uint32_t resampler_ahead_samples) const;
     void announce_latency();
+    std::optional<core::ModelFacts> find_facts();
     void apply_model();
     void request_session();
     core::BlockContext context() const noexcept;
@@ -76,8 +77,7 @@ private:
     SessionState session_;
     std::optional<core::ModelFacts> facts_; // the grid the stream is prepared for
     core::LatencyTerms latency_;
-    double announced_rate_ = 0.0; // what the latency the host was last told is for
-    int announced_block_ = 0;
+    bool is_active_ = false; // between prepareToPlay and releaseResources
 
     // Written while no block is processed, read by the audio thread.
     bool is_stream_ready_ = false;

@@ -27,6 +27,13 @@ juce::String words_for (const link::LinkStatus& status)
 
 } // namespace
 
+juce::String status_text (const link::LinkStatus& status)
+{
+    if (status.problem.empty())
+        return words_for (status);
+    return juce::String (status.problem) + " " + juce::String (status.remedy);
+}
+
 void StatusLine::update (const Processor& processor)
 {
     const auto status = processor.link_status();
