@@ -103,6 +103,8 @@ inline bool is_legal (const Event& e) noexcept
         return e.value >= low && e.value <= high;
     }; // false for NaN
     const bool has_channel = e.channel < 16;
+    if (!std::isfinite (e.value))
+        return false;
     switch (e.type)
     {
     case EventType::epoch:
