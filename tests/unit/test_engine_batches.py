@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from support.waiting import wait_for
 
-from bandmate.engine import budget
-from bandmate.engine import engine as engine_module
-from bandmate.engine.engine import MAX_BATCH, Engine, Measure
+from bandmate.engine import budget, loading
+from bandmate.engine.engine import MAX_BATCH, Engine
+from bandmate.engine.loading import Measure
 from bandmate.engine.stream import OfflineStream, StreamFailedError
 from bandmate.models.bundle import BundleError
 from bandmate.models.interface import NOTE_SUSTAIN
@@ -60,7 +60,7 @@ class FussyTone(TestTone):
 @pytest.fixture
 def model(monkeypatch):
     made = FussyTone()
-    monkeypatch.setattr(engine_module, "load_model", lambda bundle: (made, None))
+    monkeypatch.setattr(loading, "load_model", lambda bundle: (made, None))
     return made
 
 
@@ -151,13 +151,13 @@ def test_a_stream_whose_own_code_fails_ends_alone(model):
 
 def test_a_model_loads_once_and_a_broken_one_harms_nobody(monkeypatch):
     loads = []
-    real = engine_module.load_model
+    real = loading.load_model
 
     def counted(bundle):
         loads.append(bundle.name)
         return real(bundle)
 
-    monkeypatch.setattr(engine_module, "load_model", counted)
+    monkeypatch.setattr(loading, "load_model", counted)
     with Engine(measure=Measure.NEVER) as engine:
         futures = [engine.load("testtone") for _ in range(5)]
         first = futures[0].result(10)
@@ -169,7 +169,7 @@ def test_a_model_loads_once_and_a_broken_one_harms_nobody(monkeypatch):
 
 
 def test_an_unused_model_is_unloaded(monkeypatch):
-    monkeypatch.setattr(engine_module, "UNLOAD_SECONDS", 0.2)
+    monkeypatch.setattr(loading, "UNLOAD_SECONDS", 0.2)
     with Engine(measure=Measure.NEVER) as engine:
         engine.load("testtone").result(10)
         wait_for(lambda: engine.loaded().result(5) == [], "the model's end", 10)
@@ -183,7 +183,7 @@ def test_streams_play_on_while_a_model_is_measured(model, monkeypatch, config):
     with Engine(measure=Measure.ALWAYS) as engine:
         loaded = engine.load("testtone").result(30)
         take = Take(40, [])
-        monkeypatch.setattr(engine_module, "find_bundle", lambda name: replace(BUNDLE, name=name))
+        monkeypatch.setattr(loading, "find_bundle", lambda name: replace(BUNDLE, name=name))
 
         def both() -> None:
             model.steps.clear()
@@ -207,6 +207,48 @@ def test_a_known_budget_is_not_measured_again(model, config):
         # A few frames are always made, so that the first one that is heard is not the slow one.
         assert (len(model.steps) > budget.WARM_UP_FRAMES) == frames
         assert len(model.steps) >= budget.WARM_UP_FRAMES
+
+
+class LiveStream(OfflineStream):
+    """A stream somebody hears: its input for frame k is there when `allowed` says so."""
+
+    is_patient = False
+    allowed = 0
+    due = 0.0
+
+    def ready(self) -> bool:
+        return super().ready() and self.made < self.allowed
+
+    @property
+    def made(self) -> int:
+        return self._frames.frame_index
+
+    def due_seconds(self) -> float:
+        return self.due
+
+
+def test_who_can_wait_lets_go_first_who_cannot(model):
+    with Engine(measure=Measure.NEVER) as engine:
+        live, offline = Take(2, [(9, 60)]), Take(3, [(7, 62)])
+        live.stream = LiveStream(live.session, 2, live.parts.append)
+        loaded = engine.load("testtone").result(10)
+        live.stream.due = 0.005  # its input comes in 5 ms; a step takes longer than that
+        loaded.step_seconds = 0.01
+
+        def attach() -> None:
+            model.batches.clear()
+            loaded.streams.extend((live.stream, offline.stream))
+
+        engine.post(attach).result(10)
+        rounds = [engine.post(lambda: len(offline.parts)).result(10) for _ in range(20)]
+        assert rounds == [0] * 20
+        live.stream.allowed = 1
+        wait_for(lambda: len(live.parts) == 1, "the live frame")
+        assert model.batches == [2]  # who waited shares the step
+        live.stream.due = 1.0  # now a step fits in before the next frame
+        wait_for(lambda: offline.stream.done.done(), "the offline frames")
+        live.stream.allowed = 2
+        live.stream.done.result(10)
 
 
 def test_stop_fails_what_is_left_and_gives_garbage_collection_back(model):

@@ -123,7 +123,8 @@ def _copy(source: Path, target: Path) -> None:
 def _write_engine_file(measure: bool, console: Console) -> list[str]:
     """Tells plugins of every model and how to start the server; returns the models' names."""
     from bandmate.engine import budget
-    from bandmate.engine.engine import Engine, Measure
+    from bandmate.engine.engine import Engine
+    from bandmate.engine.loading import Measure
     from bandmate.models.registry import check_weights, find_bundles
 
     names = []

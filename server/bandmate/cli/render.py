@@ -103,7 +103,8 @@ def command(
     samples as the plugin gives for the same events.
     """
     # Imported here: `bandmate --help` shall not wait for the sound libraries.
-    from bandmate.engine.engine import Engine, Measure
+    from bandmate.engine.engine import Engine
+    from bandmate.engine.loading import Measure
     from bandmate.session.midi import read_midi
     from bandmate.session.offline import RenderJob, render
     from bandmate.session.wav import WavWriter

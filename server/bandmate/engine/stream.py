@@ -29,6 +29,15 @@ class Stream(Protocol):
         """Whether that is about to be so: worth a very short wait to share a batch."""
         ...
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether nobody hears it now: its frames may wait for those of others."""
+        ...
+
+    def due_seconds(self) -> float:
+        """About how soon the next frame's input is complete; negative if it should be by now."""
+        ...
+
     def take(self) -> tuple[FrameControls, Any]:
         """The next frame's conditioning and the model state it starts from (None: fresh)."""
         ...
@@ -83,6 +92,13 @@ class OfflineStream:
 
     def imminent(self) -> bool:
         return False
+
+    @property
+    def is_patient(self) -> bool:
+        return True
+
+    def due_seconds(self) -> float:
+        return 0.0
 
     def take(self) -> tuple[FrameControls, Any]:
         return self._frames.controls(), self._frames.state

@@ -21,7 +21,8 @@ from bandmate import _protocol as wire
 from bandmate.engine.engine import Engine
 from bandmate.link import codec, messages
 from bandmate.link.fields import MessageError
-from bandmate.link.sessions import Answer, SessionTable, models
+from bandmate.link.offers import models
+from bandmate.link.sessions import Answer, SessionTable
 
 log = logging.getLogger(__name__)
 

@@ -7,20 +7,18 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from bandmate import _protocol as wire
-from bandmate.engine import budget
-from bandmate.engine.engine import Engine, LoadedModel
+from bandmate.engine.engine import Engine
+from bandmate.engine.loading import LoadedModel
 from bandmate.link import messages
 from bandmate.link.fields import MessageError
+from bandmate.link.offers import attach_segment, describe, frame_of
+from bandmate.link.open_session import OpenSession
 from bandmate.link.prompts import Embedding, PromptPool
 from bandmate.link.stream import SegmentStream
-from bandmate.models.bundle import Bundle, BundleError
-from bandmate.models.registry import check_weights, find_bundles
+from bandmate.models.bundle import BundleError
 from bandmate.session.session import Session
 
 log = logging.getLogger(__name__)
@@ -30,57 +28,6 @@ ENGINE_STUCK_SECONDS = 5.0  # an inference thread silent for so long is not aliv
 
 # Takes a reply's body or the refusal of the request.
 Answer = Callable[[messages.ReplyBody | MessageError], None]
-
-
-@dataclass(eq=False)
-class OpenSession:
-    """One session.
-
-    Attributes:
-        number: by which the client names it.
-        client: ZeroMQ identity of the client that opened it.
-        bundle: its model.
-        segment: attached shared memory.
-        host: the DAW, for the log.
-        loaded: the model, once it is loaded.
-        session: its frames, once the model is loaded.
-        stream: the same for the engine.
-        newest_revision: of the prompts asked for.
-        revision: of the prompts in force.
-        note: what went wrong last, for the plugin's status line.
-        heartbeat: the plugin's count when it last changed.
-        heard_at: monotonic time of that change.
-    """
-
-    number: int
-    client: bytes
-    bundle: Bundle
-    segment: wire.Segment
-    host: str
-    loaded: LoadedModel | None = None
-    session: Session | None = None
-    stream: SegmentStream | None = None
-    newest_revision: int = 0
-    revision: int = 0
-    note: str = ""
-    heartbeat: int = 0
-    heard_at: float = field(default_factory=time.monotonic)
-
-    def status(self) -> messages.SessionStatus:
-        """What `status` tells about it."""
-        times = list(self.stream.frame_ms) if self.stream else []
-        p50, p99 = np.percentile(times, [50, 99]) if times else (0.0, 0.0)
-        return messages.SessionStatus(
-            session=self.number,
-            model=self.bundle.name,
-            state=wire.SERVER_STATE_NAMES[self.segment.server_state],
-            revision=self.revision,
-            frames=self.stream.frames if self.stream else 0,
-            slow_frames=self.stream.slow_frames if self.stream else 0,
-            frame_ms_p50=float(p50),
-            frame_ms_p99=float(p99),
-            note=self.note,
-        )
 
 
 class SessionTable:
@@ -122,8 +69,8 @@ class SessionTable:
                 f"The server has {wire.SESSIONS_MAXIMUM} sessions, it takes no more.",
                 "Remove plugins you do not need.",
             )
-        bundle = _described(request.model)
-        segment = self._attached(request.segment, bundle)
+        bundle = describe(request.model)
+        segment = attach_segment(request.segment, self._folder, bundle)
         self._last_number += 1
         entry = OpenSession(self._last_number, client, bundle, segment, request.host)
         self._sessions[entry.number] = entry
@@ -227,7 +174,7 @@ class SessionTable:
         if entry.stream is not None and entry.stream.open:
             entry.segment.server_state = wire.ServerState.READY
         assert entry.loaded is not None
-        answer(messages.OpenReply(entry.number, _frame(entry.bundle), entry.loaded.budget_ms))
+        answer(messages.OpenReply(entry.number, frame_of(entry.bundle), entry.loaded.budget_ms))
 
     def _failed_open(self, entry: OpenSession, error: BaseException, answer: Answer) -> None:
         log.error("session %d: %s", entry.number, error)
@@ -297,28 +244,6 @@ class SessionTable:
             raise _unknown(number)
         return entry
 
-    def _attached(self, name: str, bundle: Bundle) -> wire.Segment:
-        path = Path(name)
-        if path.parent != self._folder or not path.name.startswith("segment-"):
-            raise MessageError(
-                "bad_segment",
-                f"{name!r} is not a segment in {self._folder}.",
-                "Plugin and server must use the same BANDMATE_RUNTIME_DIR.",
-            )
-        segment = wire.Segment.attach(path)  # its wire.Error is an answer by itself
-        frame = bundle.frame
-        shape = (segment.sample_rate, segment.channels, segment.frame_samples)
-        wanted = (frame.sample_rate, frame.channels, frame.frame_samples)
-        if shape != wanted:
-            segment.close()
-            raise MessageError(
-                "bad_segment",
-                f"The segment has {shape[0]} Hz, {shape[1]} channels and frames of {shape[2]}; "
-                f"{bundle.name} has {wanted[0]} Hz, {wanted[1]} channels and {wanted[2]}.",
-                "Run `bandmate plugin install` again and reload the plugin.",
-            )
-        return segment
-
 
 def _short(text: str) -> str:
     """One line within the wire's limit."""
@@ -330,41 +255,3 @@ def _unknown(number: int) -> MessageError:
     return MessageError(
         "unknown_session", f"There is no session {number} of this client.", "Open one."
     )
-
-
-def _described(name: str) -> Bundle:
-    found = find_bundles()
-    if name not in found:
-        known = ", ".join(sorted(found)) or "none"
-        raise MessageError(
-            "unknown_model", f"There is no model {name!r}; there are: {known}.", "Choose another."
-        )
-    try:
-        return found[name].load()
-    except BundleError as error:
-        raise MessageError("model_failed", str(error), "See `bandmate doctor`.") from error
-
-
-def _frame(bundle: Bundle) -> messages.Frame:
-    frame = bundle.frame
-    return messages.Frame(
-        sample_rate=frame.sample_rate,
-        channels=frame.channels,
-        frame_samples=frame.frame_samples,
-        delay_samples=frame.delay_samples,
-    )
-
-
-def models() -> tuple[messages.ModelInfo, ...]:
-    """Every model that can be opened. One that is broken or has no weights is left out."""
-    described = []
-    for name, found in sorted(find_bundles().items()):
-        try:
-            bundle = found.load()
-            check_weights(bundle)
-        except BundleError as error:
-            log.debug("%s", error)
-            continue
-        cost = budget.known_ms(bundle) or 0.0
-        described.append(messages.ModelInfo(name=name, frame=_frame(bundle), budget_ms=cost))
-    return tuple(described[: wire.MODELS_MAXIMUM])

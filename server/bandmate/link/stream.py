@@ -81,6 +81,7 @@ class SegmentStream:
         self._until = 0
         self._block = 0  # samples by which `until` last rose
         self._flags = 0
+        self._complete_at = 0.0  # monotonic time when the last frame's input was complete
         self.open = False
         self.frames = 0
         self.slow_frames = 0
@@ -100,12 +101,26 @@ class SegmentStream:
             self._block = max(0, published[1] - self._until)
             self._until = published[1]
             self._read_events()
-        return self._until >= self._session.frame_end and segment.free_frames > 0
+        if self._until < self._session.frame_end or segment.free_frames == 0:
+            return False
+        self._complete_at = time.monotonic()
+        return True
 
     def imminent(self) -> bool:
         """Whether the plugin's next block completes the frame."""
         missing = self._session.frame_end - self._until
         return self.open and self._epoch != 0 and 0 < missing <= self._block
+
+    @property
+    def is_patient(self) -> bool:
+        """A host that renders offline waits for its frames."""
+        return bool(self._segment.is_offline)
+
+    def due_seconds(self) -> float:
+        """By the pace at which the last frame's input came."""
+        spec = self._session.spec
+        frame_seconds = spec.frame_samples / spec.sample_rate
+        return self._complete_at + frame_seconds - time.monotonic()
 
     def target(self) -> tuple[wire.Segment, int, int] | None:
         """What to wait for on the segment; None when something else is missing."""

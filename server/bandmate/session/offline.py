@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from bandmate.engine.engine import Engine, LoadedModel
+from bandmate.engine.engine import Engine
+from bandmate.engine.loading import LoadedModel
 from bandmate.engine.stream import OfflineStream
 from bandmate.errors import BandmateError
 from bandmate.session.events import Event
