@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from mlx.utils import tree_map
 
 
@@ -19,7 +20,7 @@ class Batched:
     places are rows copied.
 
     Attributes:
-        tree: arrays (in dicts and lists) whose first axis holds all sessions' rows.
+        tree: MLX or numpy arrays (in dicts and lists) whose first axis holds all sessions' rows.
         index: this session's place.
         sessions: places in all.
     """
@@ -28,7 +29,7 @@ class Batched:
     index: int
     sessions: int
 
-    def rows(self, array: mx.array) -> mx.array:
+    def rows(self, array: Any) -> Any:
         """This session's rows of one of the tree's arrays."""
         count = array.shape[0] // self.sessions
         return array[self.index * count : (self.index + 1) * count]
@@ -43,8 +44,9 @@ def gather(states: Sequence[Batched]) -> Any:
     if together:
         return first.tree
 
-    def join(*arrays: mx.array) -> mx.array:
-        return mx.concatenate([s.rows(a) for s, a in zip(states, arrays, strict=True)])
+    def join(*arrays: Any) -> Any:
+        rows = [s.rows(a) for s, a in zip(states, arrays, strict=True)]
+        return np.concatenate(rows) if isinstance(rows[0], np.ndarray) else mx.concatenate(rows)
 
     return tree_map(join, first.tree, *(state.tree for state in states[1:]))
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandmate.models.batching import Batched, gather, scatter
+from bandmate.models.depthformer import cpu
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.sampling import session_noise
 from bandmate.models.interface import FrameControls, FrameSpec
@@ -30,6 +31,16 @@ class Codec(Protocol):
         """codes [n, codebooks], 0..codebook_size - 1, and n states -> audio [n, F, channels]
         float32 in -1..1, and n new states."""
         ...
+
+
+def step_function(depthformer: Depthformer) -> Any:
+    """The MLX function of one frame, compiled where that is quick.
+
+    On CPUs, MLX compiles through the system's C++ compiler: minutes, for something that may not be
+    installed.
+    """
+    on_cpu = mx.default_device() == mx.Device(mx.cpu)
+    return depthformer.frame if on_cpu else mx.compile(depthformer.frame)
 
 
 @dataclass(frozen=True)
@@ -60,14 +71,14 @@ class CodecLanguageModel:
         self.logit_guidance = logit_guidance
         self.depthformer = depthformer
         self.codec = codec
-        self._frame = mx.compile(depthformer.frame)
+        self._cpu = cpu.CpuRunner(depthformer) if cpu.usable(depthformer) else None
+        self._frame = step_function(depthformer)
 
     def init_state(self) -> SessionState:
         """A fresh session: no codes before, nothing in the caches, the codec silent."""
         rows = 3 if self.logit_guidance else 1
-        return SessionState(
-            Batched(self.depthformer.init_state(rows), 0, 1), self.codec.init_state()
-        )
+        runner = self._cpu or self.depthformer
+        return SessionState(Batched(runner.init_state(rows), 0, 1), self.codec.init_state())
 
     def step(
         self, controls: Sequence[FrameControls], states: Sequence[SessionState]
@@ -90,13 +101,16 @@ class CodecLanguageModel:
             session_noise(c.seed, c.frame_index, spec.codebooks, spec.codebook_size)
             for c in controls
         ]
-        codes, tree = self._frame(
-            mx.array(rows),
-            mx.array(np.stack(noise)),
-            mx.array([c.temperature for c in controls], mx.float32),
-            mx.array([c.top_k for c in controls], mx.int32),
-            mx.array([c.guidance[:2] for c in controls], mx.float32),
-            gather(states),
+        inputs = (
+            np.ascontiguousarray(rows),
+            np.stack(noise),
+            np.array([c.temperature for c in controls], np.float32),
+            np.array([c.top_k for c in controls], np.int32),
+            np.array([c.guidance[:2] for c in controls], np.float32),
         )
-        mx.eval(codes, tree)
-        return np.array(codes), scatter(tree, len(states))
+        if self._cpu is not None:
+            codes, tree = self._cpu.frame(*inputs, gather(states))
+            return codes, scatter(tree, len(states))
+        result, tree = self._frame(*map(mx.array, inputs), gather(states))
+        mx.eval(result, tree)
+        return np.array(result), scatter(tree, len(states))

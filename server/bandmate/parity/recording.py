@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from bandmate.models.depthformer.cpu import CpuRunner
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.sampling import (
     guided,
@@ -17,6 +20,7 @@ from bandmate.models.depthformer.sampling import (
     reference_key,
     reference_noise,
 )
+from bandmate.models.language_model import step_function
 
 REFERENCE_SEED = 42
 Recorded = dict[str, NDArray[np.float32]]
@@ -108,23 +112,45 @@ def record(
 
 
 def play(model: Depthformer, tokens: NDArray[np.int32], run: Run) -> NDArray[np.int32]:
-    """Codes [frames, codebooks] by the compiled step that the engine uses."""
+    """Codes [frames, codebooks] by the step that the engine uses with MLX."""
+    step = step_function(model)
+
+    def one(*inputs: Any) -> tuple[NDArray[np.int32], Any]:
+        codes, state = step(*inputs)
+        mx.eval(codes, state)
+        return np.array(codes), state
+
+    return _played(model, one, model.init_state, mx.array, tokens, run)
+
+
+def play_native(runner: CpuRunner, model: Depthformer, tokens: NDArray[np.int32], run: Run) -> Any:
+    """Codes [frames, codebooks] by the native step that the engine uses on CPUs."""
+    return _played(model, runner.frame, runner.init_state, np.asarray, tokens, run)
+
+
+def _played(
+    model: Depthformer,
+    step: Callable[..., tuple[NDArray[np.int32], Any]],
+    init_state: Callable[[int], Any],
+    array: Callable[[Any], Any],
+    tokens: NDArray[np.int32],
+    run: Run,
+) -> NDArray[np.int32]:
     rows = 1 if run.scales is None else 3
-    step = mx.compile(model.frame)
-    key, state = reference_key(REFERENCE_SEED), model.init_state(rows)
+    key, state = reference_key(REFERENCE_SEED), init_state(rows)
+    scales = np.array([run.scales or (0.0, 0.0)], np.float32)
     out = []
     for frame_tokens in tokens:
         noise, key = _noise(model, key)
         codes, state = step(
-            rows_of(model, frame_tokens, run),
-            noise,
-            mx.array([run.temperature], mx.float32),
-            mx.array([run.top_k], mx.int32),
-            mx.array([run.scales or (0.0, 0.0)], mx.float32),
+            array(np.array(rows_of(model, frame_tokens, run))),
+            array(np.array(noise)),
+            array(np.array([run.temperature], np.float32)),
+            array(np.array([run.top_k], np.int32)),
+            array(scales),
             state,
         )
-        mx.eval(codes, state)
-        out.append(np.array(codes)[0])
+        out.append(codes[0])
     return np.stack(out)
 
 

@@ -237,6 +237,34 @@ class Depthformer:
         new["previous"] = mx.repeat(self.ids(codes), rows, axis=0)
         return new
 
+    def named_arrays(self) -> dict[str, mx.array]:
+        """The plain matrices and vectors of every part by name, as the CPU runner wants them.
+
+        Raises:
+            ValueError: weights are quantised.
+        """
+        out = {
+            "row_offsets": self._offsets,
+            "style_table": self._style_table.plain,
+            "style_adapter": self._style_adapter.plain,
+            "regular_table": self._regular_table,
+            "encoder_scale": self._encoder_norm[0],
+            "encoder_bias": self._encoder_norm[1],
+            "code_table": self._code_table.plain,
+            "depth_scale": self._depth_norm[0],
+            "depth_bias": self._depth_norm[1],
+        }
+        if self._depth_adapter is not None:
+            out["depth_adapter"] = self._depth_adapter.plain
+        for index, (head, bias) in enumerate(zip(self._heads, self._head_biases, strict=True)):
+            out[f"head.{index}"] = head.plain
+            out[f"head_bias.{index}"] = bias
+        for stack, layers in (("temporal", self._temporal), ("depth", self._depth)):
+            for index, layer in enumerate(layers):
+                for part, array in layer.named_arrays().items():
+                    out[f"{stack}.{index}.{part}"] = array
+        return out
+
     def _embedded(self, ids: mx.array) -> mx.array:
         """Rows of the code table times sqrt(width), the factor rounded to the activation type."""
         rows = self._code_table.rows(ids)

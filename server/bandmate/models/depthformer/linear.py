@@ -43,6 +43,13 @@ class Matrix:
         else:
             self._values = mx.contiguous(values)
 
+    @property
+    def plain(self) -> mx.array:
+        """The values [out, in]. Raises ValueError if they are quantised."""
+        if self._scales is not None:
+            raise ValueError("the matrix is quantised")
+        return self._values
+
     def arrays(self) -> list[mx.array]:
         """What is held, for evaluation and for counting bytes."""
         return [a for a in (self._values, self._scales, self._biases) if a is not None]

@@ -132,6 +132,26 @@ class Layer:
     cross: Attention | None
     feed_forward: FeedForward
 
+    def named_arrays(self) -> dict[str, mx.array]:
+        """The layer's matrices and vectors by name; query factors must be folded in."""
+        out = {
+            "ffn.pre": self.feed_forward.pre,
+            "ffn.post": self.feed_forward.post,
+            "ffn.first": self.feed_forward.first.plain,
+            "ffn.first_bias": self.feed_forward.first_bias,
+            "ffn.second": self.feed_forward.second.plain,
+            "ffn.second_bias": self.feed_forward.second_bias,
+        }
+        for name, part in (("self", self.attention), ("cross", self.cross)):
+            if part is None:
+                continue
+            out[f"{name}.pre"], out[f"{name}.post"] = part.pre, part.post
+            out[f"{name}.projection"] = part.projection.plain
+            out[f"{name}.output"] = part.output.plain
+            if part.source is not None:
+                out[f"{name}.source"] = part.source.plain
+        return out
+
 
 def push(cache: mx.array, new: mx.array) -> mx.array:
     """Drops the oldest position of a sink-first cache and appends `new`.

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One frame of the language model on plain CPUs.
+
+MLX runs a frame as thousands of small operations, and on CPUs each costs more to hand out than to
+compute. The native runner computes the same frame from the same weights in one call. The MLX code
+remains the definition, and runs everywhere else; tests hold the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+from mlx.utils import tree_map
+from numpy.typing import NDArray
+
+from bandmate.models.depthformer.depthformer import Depthformer
+from bandmate.models.depthformer.transformer import EPSILON
+from bandmate.models.depthformer.vocabulary import RESERVED
+
+try:
+    from bandmate import _depthformer
+except ImportError:  # not built: MLX does it all
+    _depthformer = None  # type: ignore[assignment]
+
+
+def usable(depthformer: Depthformer) -> bool:
+    """Whether this model would run on a CPU, and the native runner can do it."""
+    form = depthformer.form
+    plain = form.dtype == mx.float32 and not form.bits
+    return _depthformer is not None and plain and mx.default_device() == mx.Device(mx.cpu)
+
+
+def threads() -> int:
+    """Threads of one frame: as many as this process may run on, or BANDMATE_THREADS."""
+    named = os.environ.get("BANDMATE_THREADS", "")
+    if named.isdigit() and int(named) > 0:
+        return int(named)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+class CpuRunner:
+    """Runs frames of a float32 depthformer. Its states are those of the MLX code, in numpy."""
+
+    def __init__(self, depthformer: Depthformer):
+        """Shares the weights' memory with `depthformer`, which must be `usable`."""
+        spec, layout = depthformer.spec, depthformer.layout
+        sizes = {
+            "channels": layout.channels,
+            "style_levels": layout.spec.style_levels,
+            "encoder_width": spec.encoder_width,
+            "codebooks": spec.codebooks,
+            "codebook_size": spec.codebook_size,
+            "reserved": RESERVED,
+            "window": spec.temporal.past + 1,
+            "cross_window": spec.temporal.cross_past + 1,
+        }
+        for name, stack in (("temporal", spec.temporal), ("depth", spec.depth)):
+            sizes |= {
+                f"{name}_layers": stack.layers,
+                f"{name}_width": stack.width,
+                f"{name}_heads": stack.heads,
+                f"{name}_head_dim": stack.head_dim,
+            }
+        arrays = {
+            name: np.array(array, copy=False) for name, array in depthformer.named_arrays().items()
+        }
+        self._model = depthformer
+        self._runner = _depthformer.Depthformer(sizes, arrays, spec.soft_cap, EPSILON, threads())
+
+    def init_state(self, rows: int) -> dict[str, Any]:
+        """As `Depthformer.init_state`."""
+        state: dict[str, Any] = tree_map(np.array, self._model.init_state(rows))
+        return state
+
+    def frame(
+        self,
+        tokens: NDArray[np.int32],
+        noise: NDArray[np.float32],
+        temperature: NDArray[np.float32],
+        top_k: NDArray[np.int32],
+        scales: NDArray[np.float32],
+        state: dict[str, Any],
+    ) -> tuple[NDArray[np.int32], dict[str, Any]]:
+        """As `Depthformer.frame`, all codebooks."""
+        sessions = len(temperature)
+        before = [
+            array
+            for kind in ("", "cross_")
+            for pair in zip(state[kind + "keys"], state[kind + "values"], strict=True)
+            for array in pair
+        ]
+        after = [np.empty_like(array) for array in before]
+        codes = np.empty((sessions, self._model.spec.codebooks), np.int32)
+        following = np.empty_like(state["previous"])
+        self._runner.frame(
+            tokens,
+            noise,
+            temperature,
+            top_k,
+            scales,
+            state["previous"],
+            state["frames"],
+            before,
+            after,
+            codes,
+            following,
+        )
+        layers = len(state["keys"])
+        own, cross = after[: 2 * layers], after[2 * layers :]
+        return codes, {
+            "previous": following,
+            "frames": state["frames"] + 1,
+            "keys": own[0::2],
+            "values": own[1::2],
+            "cross_keys": cross[0::2],
+            "cross_values": cross[1::2],
+        }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels.hpp"
+
+namespace bandmate::depthformer
+{
+
+const Kernels& kernels()
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512bw"))
+        return avx512Kernels;
+    if (__builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma"))
+        return avx2Kernels;
+#endif
+    return baselineKernels;
+}
+
+} // namespace bandmate::depthformer

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "depthformer.hpp"
+
+#include "sampling.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace bandmate::depthformer
+{
+namespace
+{
+
+// Weights of one product worth sharing among threads: a few microseconds of one core.
+constexpr std::int64_t shareFrom = 48 * 1024;
+constexpr int partsPerThread = 3;
+constexpr int outputsPerStep = 16;
+
+struct SharedProduct
+{
+    const Kernels& kernel;
+    const Matrix& matrix;
+    const float* x;
+    int rows;
+    float* y;
+    int outputsPerPart;
+};
+
+void productPart (const void* context, int part)
+{
+    const auto& shared = *static_cast<const SharedProduct*> (context);
+    const int first = part * shared.outputsPerPart;
+    const int last = std::min (shared.matrix.outputs, first + shared.outputsPerPart);
+    shared.kernel.product (shared.matrix, shared.x, shared.rows, shared.y, first, last);
+}
+
+// sum += factor * row
+void addRow (const Matrix& table, std::ptrdiff_t row, float factor, float* sum)
+{
+    const std::ptrdiff_t start = row * table.inputs;
+    if (!table.narrow)
+    {
+        const auto* values = static_cast<const float*> (table.data) + start;
+        for (int i = 0; i < table.inputs; ++i)
+            sum[i] += factor * values[i];
+        return;
+    }
+    const auto* halves = static_cast<const std::uint16_t*> (table.data) + start;
+    for (int i = 0; i < table.inputs; ++i)
+    {
+        const std::uint32_t word = static_cast<std::uint32_t> (halves[i]) << 16;
+        float value;
+        std::memcpy (&value, &word, sizeof value);
+        sum[i] += factor * value;
+    }
+}
+
+void layerNorm (const float* x, const float* scale, const float* bias, float epsilon, float* y, int n)
+{
+    double mean = 0;
+    for (int i = 0; i < n; ++i)
+        mean += x[i];
+    mean /= n;
+    double variance = 0;
+    for (int i = 0; i < n; ++i)
+        variance += (x[i] - mean) * (x[i] - mean);
+    const auto factor = static_cast<float> (1.0 / std::sqrt (variance / n + epsilon));
+    for (int i = 0; i < n; ++i)
+        y[i] = (x[i] - static_cast<float> (mean)) * factor * scale[i] + bias[i];
+}
+
+float* grown (std::vector<float>& memory, std::int64_t size)
+{
+    if (memory.size() < static_cast<std::size_t> (size))
+        memory.resize (static_cast<std::size_t> (size));
+    return memory.data();
+}
+
+} // namespace
+
+Runner::Runner (Model model, int threads) : weights (std::move (model)), kernel (kernels()), pool (threads) {}
+
+void Runner::multiply (const Matrix& matrix, const float* from, int rows, float* to)
+{
+    const auto size = static_cast<std::int64_t> (matrix.inputs) * matrix.outputs;
+    if (size < shareFrom || pool.threads() == 1)
+        return kernel.product (matrix, from, rows, to, 0, matrix.outputs);
+    const int parts = pool.threads() * partsPerThread;
+    const int steps = (matrix.outputs + outputsPerStep - 1) / outputsPerStep;
+    const int perPart = ((steps + parts - 1) / parts) * outputsPerStep;
+    const SharedProduct shared{kernel, matrix, from, rows, to, perPart};
+    pool.run (productPart, &shared, (matrix.outputs + perPart - 1) / perPart);
+}
+
+void Runner::run (const Frame& frame)
+{
+    const int rows = frame.sessions * frame.rows;
+    encode (frame, rows);
+    runTemporal (frame, rows);
+    runDepth (frame, rows);
+}
+
+void Runner::encode (const Frame& frame, int rows)
+{
+    const auto& m = weights;
+    const int styleWidth = m.styleTable.inputs;
+    float* style = grown (projected, static_cast<std::int64_t> (rows) * styleWidth);
+    float* out = grown (encoded, static_cast<std::int64_t> (rows) * m.encoderWidth);
+    std::fill_n (style, rows * styleWidth, 0.0f);
+    for (int row = 0; row < rows; ++row)
+        for (int c = 0; c < m.styleLevels; ++c)
+            addRow (m.styleTable, frame.tokens[row * m.channels + c] + m.rowOffsets[c], 1.0f,
+                    style + row * styleWidth);
+    multiply (m.styleAdapter, style, rows, out);
+
+    const int regular = m.channels - m.styleLevels;
+    float* mean = grown (branch, m.encoderWidth);
+    for (int row = 0; row < rows; ++row)
+    {
+        std::fill_n (mean, m.encoderWidth, 0.0f);
+        for (int c = m.styleLevels; c < m.channels; ++c)
+            addRow (m.regularTable, frame.tokens[row * m.channels + c] + m.rowOffsets[c], 1.0f, mean);
+        float* vector = out + row * m.encoderWidth;
+        for (int i = 0; i < m.encoderWidth; ++i)
+            vector[i] = (vector[i] + mean[i] / static_cast<float> (regular)) / 2;
+        layerNorm (vector, m.encoderScale, m.encoderBias, m.epsilon, vector, m.encoderWidth);
+    }
+}
+
+void Runner::embed (const std::int32_t* ids, int count, float* sum)
+{
+    const int width = weights.temporal.width;
+    const float factor = std::sqrt (static_cast<float> (width)) / static_cast<float> (count);
+    std::fill_n (sum, width, 0.0f);
+    for (int i = 0; i < count; ++i)
+        addRow (weights.codeTable, ids[i], factor, sum);
+}
+
+void Runner::runTemporal (const Frame& frame, int rows)
+{
+    const auto& stack = weights.temporal;
+    float* vectors = grown (x, static_cast<std::int64_t> (rows) * stack.width);
+    for (int row = 0; row < rows; ++row)
+        embed (frame.previous + row * weights.codebooks, weights.codebooks, vectors + row * stack.width);
+    for (std::size_t i = 0; i < stack.layers.size(); ++i)
+    {
+        const auto& layer = stack.layers[i];
+        selfAttention (stack, layer.self, rows, frame.self[i], weights.window, frame.frames);
+        crossAttention (stack, layer.cross, rows, frame.cross[i], weights.crossWindow, frame.frames);
+        feedForward (stack, layer.feedForward, rows);
+    }
+}
+
+void Runner::addNormed (const Stack& stack, const float* post, int rows)
+{
+    for (int row = 0; row < rows; ++row)
+    {
+        float* part = branch.data() + row * stack.width;
+        kernel.rmsNorm (part, post, weights.epsilon, part, stack.width);
+        float* sum = x.data() + row * stack.width;
+        for (int i = 0; i < stack.width; ++i)
+            sum[i] += part[i];
+    }
+}
+
+void Runner::feedForward (const Stack& stack, const FeedForward& part, int rows)
+{
+    const int inner = part.first.outputs;
+    float* in = grown (normed, static_cast<std::int64_t> (rows) * stack.width);
+    float* middle = grown (projected, static_cast<std::int64_t> (rows) * inner);
+    float* out = grown (branch, static_cast<std::int64_t> (rows) * stack.width);
+    for (int row = 0; row < rows; ++row)
+        kernel.rmsNorm (x.data() + row * stack.width, part.pre, weights.epsilon, in + row * stack.width,
+                        stack.width);
+    multiply (part.first, in, rows, middle);
+    for (int row = 0; row < rows; ++row)
+        kernel.biasGelu (middle + row * inner, part.firstBias, inner);
+    multiply (part.second, middle, rows, out);
+    for (int row = 0; row < rows; ++row)
+        for (int i = 0; i < stack.width; ++i)
+            out[row * stack.width + i] += part.secondBias[i];
+    addNormed (stack, part.post, rows);
+}
+
+void Runner::runDepth (const Frame& frame, int rows)
+{
+    const auto& m = weights;
+    const auto& stack = m.depth;
+    const int size = m.codebookSize;
+    const auto cacheSize = static_cast<std::int64_t> (rows) * stack.heads * m.codebooks * stack.headDim;
+    const auto caches = cacheSize * static_cast<std::int64_t> (stack.layers.size());
+    grown (depthKeys, caches);
+    grown (depthValues, caches);
+    float* input = grown (hidden, static_cast<std::int64_t> (rows) * m.temporal.width);
+    std::copy_n (x.data(), rows * m.temporal.width, input);
+    grown (x, static_cast<std::int64_t> (rows) * stack.width);
+    float* out = grown (logits, static_cast<std::int64_t> (rows) * size);
+
+    for (int step = 0; step < m.codebooks; ++step)
+    {
+        if (m.depthAdapter.data != nullptr)
+            multiply (m.depthAdapter, input, rows, x.data());
+        else
+            std::copy_n (input, rows * stack.width, x.data());
+        for (std::size_t i = 0; i < stack.layers.size(); ++i)
+        {
+            depthAttention (stack, stack.layers[i].self, rows, static_cast<int> (i), step);
+            feedForward (stack, stack.layers[i].feedForward, rows);
+        }
+        float* features = grown (normed, static_cast<std::int64_t> (rows) * stack.width);
+        for (int row = 0; row < rows; ++row)
+            layerNorm (x.data() + row * stack.width, m.depthScale, m.depthBias, m.epsilon,
+                       features + row * stack.width, stack.width);
+        const auto index = static_cast<std::size_t> (step);
+        multiply (m.heads[index], features, rows, out);
+        for (int row = 0; row < rows; ++row)
+            kernel.biasCap (out + row * size, m.headBiases[index], m.softCap, size);
+
+        for (int session = 0; session < frame.sessions; ++session)
+        {
+            float* own = out + session * frame.rows * size;
+            if (frame.rows == 3)
+            {
+                const float* scale = frame.scales + session * 2;
+                for (int i = 0; i < size; ++i)
+                    own[i] += scale[0] * (own[i] - own[size + i]) + scale[1] * (own[i] - own[2 * size + i]);
+            }
+            const float* noise =
+                frame.noise + (static_cast<std::ptrdiff_t> (session) * m.codebooks + step) * size;
+            const int code =
+                pickCode (own, noise, frame.temperature[session], frame.topK[session], size, scratch);
+            frame.codes[session * m.codebooks + step] = code;
+            const std::int32_t id = m.reserved + step * size + code;
+            for (int r = 0; r < frame.rows; ++r)
+            {
+                const int row = session * frame.rows + r;
+                frame.next[row * m.codebooks + step] = id;
+                embed (&id, 1, input + row * m.temporal.width);
+            }
+        }
+    }
+}
+
+} // namespace bandmate::depthformer

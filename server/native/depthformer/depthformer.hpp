@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "../blas/worker_pool.hpp"
+#include "kernels.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace bandmate::depthformer
+{
+
+// One attention. Norm scales [width]; `source` is empty in self-attention.
+struct Attention
+{
+    const float* pre = nullptr;
+    const float* post = nullptr;
+    Matrix projection; // [3 * heads * d, width], or [heads * d, width] with a source
+    Matrix source;     // [2 * heads * d, source width]
+    Matrix output;     // [width, heads * d]
+};
+
+struct FeedForward
+{
+    const float* pre = nullptr;
+    const float* post = nullptr;
+    Matrix first;
+    const float* firstBias = nullptr;
+    Matrix second;
+    const float* secondBias = nullptr;
+};
+
+struct Layer
+{
+    Attention self;
+    Attention cross; // unused in the depth decoder
+    FeedForward feedForward;
+};
+
+struct Stack
+{
+    int width = 0;
+    int heads = 0;
+    int headDim = 0;
+    std::vector<Layer> layers;
+};
+
+// Everything that is fixed once a model is loaded. Pointers are into arrays that the owner keeps.
+struct Model
+{
+    int channels = 0;    // conditioning ids of a row
+    int styleLevels = 0; // of which use the style table
+    int encoderWidth = 0;
+    int codebooks = 0;
+    int codebookSize = 0;
+    int reserved = 0; // ids before the first code
+    int window = 0;   // cache positions besides the sink
+    int crossWindow = 0;
+    float softCap = 0;
+    float epsilon = 0;
+    const std::int32_t* rowOffsets = nullptr; // [channels]
+    Matrix styleTable;
+    Matrix styleAdapter;
+    Matrix regularTable;
+    const float* encoderScale = nullptr;
+    const float* encoderBias = nullptr;
+    Matrix codeTable;
+    Stack temporal;
+    Stack depth;
+    Matrix depthAdapter; // empty when both decoders are equally wide
+    const float* depthScale = nullptr;
+    const float* depthBias = nullptr;
+    std::vector<Matrix> heads;            // [codebookSize, depth width] each
+    std::vector<const float*> headBiases; // [codebookSize] each
+};
+
+// Caches of one attention: keys and values [rows, heads, 1 + window, d], slot 0 the sink.
+struct Cache
+{
+    const float* keysBefore = nullptr;
+    const float* valuesBefore = nullptr;
+    float* keys = nullptr;
+    float* values = nullptr;
+};
+
+// One frame's inputs and outputs. A session's rows (one, or three with logit guidance) are adjacent.
+struct Frame
+{
+    int sessions = 0;
+    int rows = 0;                           // per session
+    const std::int32_t* tokens = nullptr;   // [sessions * rows, channels]
+    const std::int32_t* previous = nullptr; // [sessions * rows, codebooks] ids
+    const std::int32_t* frames = nullptr;   // [sessions * rows] frames so far
+    const float* noise = nullptr;           // [sessions, codebooks, codebookSize]
+    const float* temperature = nullptr;     // [sessions]
+    const std::int32_t* topK = nullptr;     // [sessions]
+    const float* scales = nullptr;          // [sessions, 2]
+    std::vector<Cache> self;                // per temporal layer
+    std::vector<Cache> cross;
+    std::int32_t* codes = nullptr; // out [sessions, codebooks]
+    std::int32_t* next = nullptr;  // out [sessions * rows, codebooks] ids
+};
+
+// Runs frames on the CPU. Keeps scratch memory only: all state is in the frame.
+class Runner
+{
+public:
+    Runner (Model model, int threads);
+
+    void run (const Frame& frame);
+
+    const Model& model() const { return weights; }
+
+private:
+    void multiply (const Matrix& matrix, const float* x, int rows, float* y);
+    void encode (const Frame& frame, int rows);
+    void runTemporal (const Frame& frame, int rows);
+    void runDepth (const Frame& frame, int rows);
+    void selfAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
+                        int window, const std::int32_t* frames);
+    void crossAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
+                         int window, const std::int32_t* frames);
+    void depthAttention (const Stack& stack, const Attention& attention, int rows, int layer, int step);
+    void finishAttention (const Stack& stack, const Attention& attention, int rows);
+    void feedForward (const Stack& stack, const FeedForward& part, int rows);
+    void embed (const std::int32_t* ids, int count, float* sum);
+    void addNormed (const Stack& stack, const float* post, int rows);
+
+    Model weights;
+    const Kernels& kernel;
+    blas::WorkerPool pool;
+    std::vector<float> encoded, x, normed, projected, sourced, context, branch, hidden, logits, scores;
+    std::vector<float> guided, scratch, depthKeys, depthValues;
+};
+
+} // namespace bandmate::depthformer

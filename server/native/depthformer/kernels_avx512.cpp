@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#define BANDMATE_KERNELS avx512Kernels
+#define BANDMATE_INSTRUCTION_SET "AVX-512"
+#define BANDMATE_VECTOR_BYTES 64
+#include "kernels.inl"

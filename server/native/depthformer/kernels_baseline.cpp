@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#define BANDMATE_KERNELS baselineKernels
+#define BANDMATE_INSTRUCTION_SET "baseline"
+#define BANDMATE_VECTOR_BYTES 16
+#include "kernels.inl"
