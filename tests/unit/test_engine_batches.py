@@ -284,9 +284,16 @@ def test_detach_ends_between_two_frames(model):
 
 
 def test_budget_rule():
-    assert budget.budget_ms([8.0] * 50) == 12.0
-    assert budget.budget_ms([8.1] * 50) == 12.5
-    assert budget.budget_ms([0.01] * 50) == 2.5
+    for frame_ms, expected in ((8.0, 12.0), (8.1, 12.5), (0.01, 2.5), (500.0, 40.0)):
+        assert budget.budget_ms([frame_ms] * 50, BUNDLE.frame) == expected
+
+
+def test_budget_is_learnt_from_long_sessions(config):
+    budget.store(BUNDLE, 12.0)
+    budget.learn(BUNDLE, [10.0] * (budget.SESSION_FRAMES - 1))
+    assert budget.known_ms(BUNDLE) == 12.0
+    budget.learn(BUNDLE, [10.0] * budget.SESSION_FRAMES)
+    assert budget.known_ms(BUNDLE) == 14.5
 
 
 def test_budget_is_stored_and_does_not_flicker(config):

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a frame costs on this machine, and the file that tells plugins about it.
 
-The rule: budget = p99 of the measured frame times x 1.25 + 2 ms, rounded up to half a millisecond.
+The rule: budget = p99 of the measured frame times x 1.25 + 2 ms, rounded up to half a millisecond,
+at most a frame's length: a model that needs longer cannot be live, and more latency would not help.
 The factor is for a warm machine's slower moments, the 2 ms for waking up and copying. The budget is
 a part of every plugin's latency, so it must not flicker between two loads: a higher one is stored
 at once, a lower one only when it is below 70 % of the stored one.
+
+It is measured when a model is loaded for the first time, and again from the frames of every session
+that was long enough.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,7 @@ from bandmate.models.interface import (
     NOTE_SUSTAIN,
     PITCHES,
     FrameControls,
+    FrameSpec,
     Model,
 )
 from bandmate.models.registry import DEFAULT_MODEL
@@ -36,6 +41,8 @@ from bandmate.paths import config_dir
 FILE_NAME = "engine.json"
 WARM_UP_FRAMES = 4  # compilation and first touches are paid before anybody plays
 MEASURED_FRAMES = 50
+MEASURE_SECONDS = 2.0  # on a slow machine fewer frames must do
+SESSION_FRAMES = 250  # a session of so many says more than the first measurement
 FACTOR = 1.25
 OVERHEAD_MS = 2.0
 STEP_MS = 0.5
@@ -46,10 +53,11 @@ class EngineFileError(BandmateError):
     """`engine.json` cannot be written."""
 
 
-def budget_ms(frame_ms: list[float]) -> float:
+def budget_ms(frame_ms: Sequence[float], frame: FrameSpec) -> float:
     """The budget in milliseconds that measured frame times [ms] ask for."""
     p99 = float(np.percentile(frame_ms, 99))
-    return math.ceil((p99 * FACTOR + OVERHEAD_MS) / STEP_MS) * STEP_MS
+    wanted = math.ceil((p99 * FACTOR + OVERHEAD_MS) / STEP_MS) * STEP_MS
+    return min(wanted, frame.frame_samples / frame.sample_rate * 1e3)
 
 
 def measure(model: Model, bundle: Bundle, frames: int = MEASURED_FRAMES) -> Iterator[float]:
@@ -58,13 +66,16 @@ def measure(model: Model, bundle: Bundle, frames: int = MEASURED_FRAMES) -> Iter
     Args:
         model: on the inference thread, which this must run on.
         bundle: its description.
-        frames: how many to time; 0 only warms up.
+        frames: how many to time at most; 0 only warms up.
 
     Yields:
         A frame's time in milliseconds.
     """
     state = model.init_state()
+    started = time.perf_counter()
     for index in range(WARM_UP_FRAMES + frames):
+        if index > WARM_UP_FRAMES and time.perf_counter() - started > MEASURE_SECONDS:
+            return
         controls = example_controls(bundle, index)
         begin = time.perf_counter()
         _, (state,) = model.step([controls], [state])
@@ -189,6 +200,16 @@ def store(bundle: Bundle, measured_ms: float | None, **top_level: Any) -> float 
     if wanted != content:
         write_engine_file(wanted)
     return budget
+
+
+def learn(bundle: Bundle, frame_ms: Sequence[float]) -> None:
+    """Stores what a session's frame times [ms] ask for, if they are enough to tell.
+
+    Raises:
+        EngineFileError: the file cannot be written.
+    """
+    if len(frame_ms) >= SESSION_FRAMES:
+        store(bundle, budget_ms(frame_ms, bundle.frame))
 
 
 def _settle(known: float | None, is_fixed: bool, measured_ms: float | None) -> float | None:

@@ -146,7 +146,7 @@ class ModelShelf:
             times.append(milliseconds)
             yield
         if wanted:
-            known = _stored(bundle, budget.budget_ms(times))
+            known = _stored(bundle, budget.budget_ms(times, bundle.frame))
         self._models[name] = LoadedModel(bundle, model, encoder, known or 0.0)
         # Weights and modules live long: keep them out of every later collection.
         gc.collect()

@@ -18,7 +18,7 @@ from bandmate.models.interface import StyleEncoder
 
 THREADS = 2
 REMEMBERED = 256  # embeddings kept; a prompt that comes back costs nothing
-NICENESS = 10  # a frame goes before a prompt where the system lets a thread say so
+NICENESS = 10  # a frame goes before a prompt
 
 Embedding = NDArray[np.float32]
 

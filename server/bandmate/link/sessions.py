@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from bandmate import _protocol as wire
+from bandmate.engine import budget
 from bandmate.engine.engine import Engine
 from bandmate.engine.loading import LoadedModel
 from bandmate.link import messages
@@ -225,6 +226,7 @@ class SessionTable:
         def let_go(_: object = None) -> None:
             entry.segment.server_state = state
             entry.segment.close()
+            self._learn(entry)
             then()
 
         if entry.stream is None:
@@ -232,6 +234,14 @@ class SessionTable:
         else:
             # The inference thread may be reading from the segment right now.
             self._then(self._engine.detach(entry.stream), let_go)
+
+    def _learn(self, entry: OpenSession) -> None:
+        """The next plugin's latency comes from how long frames really took."""
+        if entry.stream is not None:
+            try:
+                budget.learn(entry.bundle, list(entry.stream.frame_ms))
+            except budget.EngineFileError as error:
+                log.warning("%s", error)
 
     def _then(self, future: Future, work: Callable[[Future], None]) -> None:  # type: ignore[type-arg]
         future.add_done_callback(lambda done: self._call(lambda: work(done)))
