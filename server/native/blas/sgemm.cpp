@@ -36,6 +36,8 @@ Sgemm64 forward64 = nullptr;
 // Elements of B worth waking a second thread for: some ten microseconds of one core.
 constexpr std::int64_t shareFrom = 64 * 1024;
 constexpr int partsPerThread = 4;
+// Rows up to which two passes over B are quicker than the other library's way of copying it first.
+constexpr int ownRows = 2 * mostRows;
 constexpr int columnsPerStep = 16;
 
 const KernelChoice& kernel()
@@ -55,42 +57,46 @@ std::unique_ptr<WorkerPool>& pool()
 struct SharedProduct
 {
     FewRows product;
+    int rows;
     int columns;
     int columnsPerPart;
 };
+
+// All rows of the columns [first, last). Where one pass is too few for the rows, B is walked in steps that
+// stay in the cache between the passes.
+void compute (const FewRows& product, int rows, int first, int last)
+{
+    if (rows <= mostRows)
+        return kernel().kernel (product, first, last);
+    for (int from = first; from < last; from += columnsPerStep)
+        for (int row = 0; row < rows; row += mostRows)
+        {
+            auto some = product;
+            some.rows = std::min (mostRows, rows - row);
+            some.a += row * product.aStride;
+            some.c += row * product.cStride;
+            kernel().kernel (some, from, std::min (last, from + columnsPerStep));
+        }
+}
 
 void computePart (const void* context, int part)
 {
     const auto& shared = *static_cast<const SharedProduct*> (context);
     const int first = part * shared.columnsPerPart;
-    const int last = std::min (shared.columns, first + shared.columnsPerPart);
-    kernel().kernel (shared.product, first, last);
+    compute (shared.product, shared.rows, first, std::min (shared.columns, first + shared.columnsPerPart));
 }
 
-void multiply (const FewRows& product, int columns)
+void multiply (const FewRows& product, int rows, int columns)
 {
     const auto elements = static_cast<std::int64_t> (product.depth) * columns;
     if (elements < shareFrom || pool()->threads() == 1)
-        return kernel().kernel (product, 0, columns);
+        return compute (product, rows, 0, columns);
 
     const int parts = pool()->threads() * partsPerThread;
     const int steps = (columns + columnsPerStep - 1) / columnsPerStep;
     const int perPart = ((steps + parts - 1) / parts) * columnsPerStep;
-    const SharedProduct shared{product, columns, perPart};
+    const SharedProduct shared{product, rows, columns, perPart};
     pool()->run (computePart, &shared, (columns + perPart - 1) / perPart);
-}
-
-// Row-major product of any size by the few-row kernel: for when no BLAS was found.
-void multiplyAll (FewRows product, int rows, int columns)
-{
-    for (int row = 0; row < rows; row += mostRows)
-    {
-        auto some = product;
-        some.rows = std::min (mostRows, rows - row);
-        some.a += row * product.aStride;
-        some.c += row * product.cStride;
-        multiply (some, columns);
-    }
 }
 
 } // namespace
@@ -108,10 +114,9 @@ BANDMATE_EXPORT void cblas_sgemm (int order, int transA, int transB, int m, int 
     if (order != rowMajor)
         return cblas_sgemm (rowMajor, transB, transA, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc);
 
-    const bool hasForward = forward32 != nullptr || forward64 != nullptr;
-    if (m > mostRows && forward32 != nullptr)
+    if (m > ownRows && forward32 != nullptr)
         return forward32 (order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    if (m > mostRows && forward64 != nullptr)
+    if (m > ownRows && forward64 != nullptr)
         return forward64 (order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 
     static thread_local std::vector<float> rows;
@@ -122,7 +127,7 @@ BANDMATE_EXPORT void cblas_sgemm (int order, int transA, int transB, int m, int 
             for (std::ptrdiff_t i = 0; i < k; ++i)
                 rows[static_cast<std::size_t> (row * k + i)] = a[i * lda + row];
     }
-    const FewRows product{m,
+    const FewRows product{std::min (m, mostRows),
                           k,
                           transB != noTranspose,
                           transA == noTranspose ? a : rows.data(),
@@ -133,9 +138,7 @@ BANDMATE_EXPORT void cblas_sgemm (int order, int transA, int transB, int m, int 
                           ldc,
                           alpha,
                           beta};
-    if (hasForward || m <= mostRows)
-        return multiply (product, n);
-    multiplyAll (product, m, n);
+    multiply (product, m, n);
 }
 
 // Where larger products go: a cblas_sgemm with 32- or 64-bit integers. Null: nowhere.
