@@ -30,6 +30,7 @@ from tqdm import tqdm
 CROP = 128
 BATCH = 12
 DEPTH_SHARE = 0.35  # of the frames train the depth decoder in each step
+NO_HISTORY = 0.4  # of the crops see no codes of the past: what sounds must come from the notes
 WARM_FRAMES = 6  # at a crop's start carry no loss: their past is cut off
 PEAK_RATE = 1.5e-3
 SAVE_SECONDS = 120
@@ -110,7 +111,10 @@ class Batches:
                     rolled[:, shift:] = False
                 reach |= rolled
             notes[~reach] = -1
-        if rng.random() < 0.06:
+        chance = rng.random()
+        if chance < 0.07:  # guidance needs to know the model without notes
+            notes[:] = -1
+        elif chance < 0.12:
             begin, end = sorted(rng.integers(0, len(notes) + 1, 2))
             notes[begin:end] = -1
         if rng.random() < 0.08:
@@ -130,7 +134,9 @@ class Batches:
         previous = torch.where(hit, torch.randint(0, 1024, previous.shape), previous)
         unique = previous + RESERVED + torch.arange(books) * 1024
         unique[fresh, 0] = 0
-        blank = torch.rand(size, codes.shape[1]) < torch.where(torch.rand(size, 1) < 0.2, 1.0, 0.1)
+        blank = torch.rand(size, codes.shape[1]) < torch.where(
+            torch.rand(size, 1) < NO_HISTORY, 1.0, 0.1
+        )
         unique[blank] = 0
         return unique
 
