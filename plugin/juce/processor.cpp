@@ -16,16 +16,16 @@ namespace
 
 constexpr double gain_ramp_seconds = 0.02;
 
+} // namespace
+
 // No side chain in LV2: its ports are optional there, and JUCE 7.0.5 reads them where a host has left them unconnected.
-juce::AudioProcessor::BusesProperties buses()
+Processor::BusesProperties Processor::buses()
 {
-    const auto output = juce::AudioProcessor::BusesProperties().withOutput ("Output", juce::AudioChannelSet::stereo(), true);
-    if (juce::PluginHostType::getPluginLoadedAs() == juce::AudioProcessor::wrapperType_LV2)
+    const auto output = BusesProperties().withOutput ("Output", juce::AudioChannelSet::stereo(), true);
+    if (juce::PluginHostType::getPluginLoadedAs() == wrapperType_LV2)
         return output;
     return output.withInput ("Side Chain", juce::AudioChannelSet::stereo(), false);
 }
-
-} // namespace
 
 Processor::Processor() : AudioProcessor (buses()), parameters_ (*this, nullptr, "parameters", make_parameter_layout())
 {

@@ -59,6 +59,7 @@ public:
     void changeProgramName (int, const juce::String&) override {}
 
 private:
+    static BusesProperties buses();
     core::LatencyTerms latency_for (const core::ModelFacts& facts, uint32_t resampler_ahead_samples) const;
     void announce_latency();
     std::optional<core::ModelFacts> find_facts();

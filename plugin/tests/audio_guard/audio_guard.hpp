@@ -2,7 +2,8 @@
 // Counts what must not happen on the audio thread, between the marks that the plugin sets (juce/audio_block_hooks.hpp).
 //
 // In C++ tests: link bandmate_audio_guard. In any other host: LD_PRELOAD=libbandmate_audio_guard.so, and the marks of
-// the shipped plugin find it; read the counts through bandmate_audio_guard_read, in Python by ctypes.CDLL (None).
+// the shipped plugin find it; read the counts through bandmate_audio_guard_read, in Python by ctypes.CDLL (None), or
+// name a file in BANDMATE_AUDIO_GUARD_REPORT: the counts are written there, as JSON, when the host ends.
 // Only the thread inside a block is watched; the rest of the process is not disturbed. Linux on x86-64, kernel 5.11
 // or newer, for system calls; allocations and locks on any glibc.
 #pragma once
