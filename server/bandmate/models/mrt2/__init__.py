@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bandmate.models.bundle import Bundle
 from bandmate.models.interface import Model, StyleEncoder
-from bandmate.models.mrt2.files import find_checkpoint
+from bandmate.models.mrt2.files import find_checkpoint, official_files
 
 
 def check_weights(bundle: Bundle) -> None:
@@ -16,5 +16,15 @@ def check_weights(bundle: Bundle) -> None:
 def load(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
     """Loads a bundle of this family (see `bandmate.models.registry.load_model`)."""
     from bandmate.models.mrt2 import loading
+    from bandmate.models.mrt2.musiccoca import MusicCoCa
 
-    return loading.load(bundle), None
+    model = loading.load(bundle)
+    assert bundle.conditioning is not None
+    assert bundle.depthformer is not None
+    encoder = MusicCoCa(
+        official_files().musiccoca,
+        bundle.depthformer.style_embedding_width,
+        bundle.conditioning.style_levels,
+        active_levels=bundle.styles.get("active_levels"),
+    )
+    return model, encoder
