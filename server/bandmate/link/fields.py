@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fields of control messages: how a value is checked on its way in and on its way out.
 
-The msgpack side of the C++ `detail/fields.hpp`, with the same rules, limits and error codes.
+As the C++ `detail/field_rules.hpp`, with the same rules, limits and error codes.
 """
 
 from __future__ import annotations

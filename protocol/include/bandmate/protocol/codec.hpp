@@ -2,7 +2,8 @@
 // Control messages to and from msgpack bytes. Needs msgpack-c's C++ headers; nothing else here does.
 #pragma once
 
-#include "detail/fields.hpp"
+#include "detail/reader.hpp"
+#include "detail/writer.hpp"
 #include "messages.hpp"
 
 #include <cstddef>

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The visitors behind codec.hpp: one writes a message's fields as msgpack, one reads and checks them.
+// The visitor that reads a message's fields from msgpack and checks them.
 #pragma once
 
-#include "../errors.hpp"
-#include "../version.hpp"
-#include "utf8.hpp"
+#include "field_rules.hpp"
 
 #ifndef MSGPACK_NO_BOOST
 #define MSGPACK_NO_BOOST
@@ -14,171 +12,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace bandmate::protocol::detail
 {
-
-[[noreturn]] inline void refuse_field (const char* name, const std::string& rule)
-{
-    throw Error (error_code::bad_field, std::string ("The field '") + name + "' " + rule + ".");
-}
-
-inline std::string range_rule (std::uint64_t low, std::uint64_t high)
-{
-    return "must be a whole number from " + std::to_string (low) + " to " + std::to_string (high);
-}
-
-inline void check_text (const char* name, std::string_view value, std::size_t bytes_maximum)
-{
-    if (value.size() > bytes_maximum || !is_utf8 (value))
-        refuse_field (name, "must be UTF-8 text of at most " + std::to_string (bytes_maximum) + " bytes");
-}
-
-inline void check_whole (const char* name, std::uint64_t value, std::uint64_t low, std::uint64_t high)
-{
-    if (value < low || value > high)
-        refuse_field (name, range_rule (low, high));
-}
-
-inline void check_real (const char* name, double value, double low, double high)
-{
-    if (!(value >= low && value <= high))
-        refuse_field (name, "must be a number from " + std::to_string (low) + " to " + std::to_string (high));
-}
-
-inline void check_entries (const char* name, std::size_t entries, std::size_t entries_maximum)
-{
-    if (entries > entries_maximum)
-        refuse_field (name, "must be a list of at most " + std::to_string (entries_maximum) + " entries");
-}
-
-struct Counter
-{
-    std::uint32_t count = 0;
-
-    template <typename... Args>
-    void text (Args&&...)
-    {
-        ++count;
-    }
-    template <typename... Args>
-    void whole (Args&&...)
-    {
-        ++count;
-    }
-    template <typename... Args>
-    void real (Args&&...)
-    {
-        ++count;
-    }
-    template <typename... Args>
-    void object (Args&&...)
-    {
-        ++count;
-    }
-    template <typename... Args>
-    void list (Args&&...)
-    {
-        ++count;
-    }
-};
-
-template <typename Message>
-std::uint32_t field_count()
-{
-    Counter counter;
-    Message message;
-    Message::visit (message, counter);
-    return counter.count;
-}
-
-class Writer
-{
-public:
-    void begin (std::uint32_t entries) { packer_.pack_map (entries); }
-
-    void text (const char* name, std::string_view value, std::size_t bytes_maximum)
-    {
-        check_text (name, value, bytes_maximum);
-        key (name);
-        string (value);
-    }
-
-    void whole (const char* name, std::uint64_t value, std::uint64_t low, std::uint64_t high)
-    {
-        check_whole (name, value, low, high);
-        key (name);
-        packer_.pack_uint64 (value);
-    }
-
-    // Always a float64: the packer's own pack_double would turn whole values into integers.
-    void real (const char* name, double value, double low, double high)
-    {
-        check_real (name, value, low, high);
-        key (name);
-        std::uint64_t bits;
-        std::memcpy (&bits, &value, sizeof bits);
-        char bytes[9] = {static_cast<char> (0xcb)};
-        for (int i = 0; i < 8; ++i)
-            bytes[1 + i] = static_cast<char> (bits >> (56 - 8 * i));
-        buffer_.write (bytes, sizeof bytes);
-    }
-
-    void flag (const char* name, bool value)
-    {
-        key (name);
-        value ? packer_.pack_true() : packer_.pack_false();
-    }
-
-    template <typename Message>
-    void object (const char* name, const Message& value)
-    {
-        key (name);
-        map (value);
-    }
-
-    template <typename Message>
-    void list (const char* name, const std::vector<Message>& value, std::size_t entries_maximum)
-    {
-        check_entries (name, value.size(), entries_maximum);
-        key (name);
-        packer_.pack_array (static_cast<std::uint32_t> (value.size()));
-        for (const auto& entry : value)
-            map (entry);
-    }
-
-    std::string take() const
-    {
-        if (buffer_.size() > limits::message_bytes_maximum)
-            throw Error (error_code::bad_message, "The message is longer than " +
-                                                      std::to_string (limits::message_bytes_maximum) +
-                                                      " bytes.");
-        return {buffer_.data(), buffer_.size()};
-    }
-
-private:
-    void key (const char* name) { string (name); }
-
-    void string (std::string_view value)
-    {
-        packer_.pack_str (static_cast<std::uint32_t> (value.size()));
-        packer_.pack_str_body (value.data(), static_cast<std::uint32_t> (value.size()));
-    }
-
-    template <typename Message>
-    void map (const Message& message)
-    {
-        packer_.pack_map (field_count<Message>());
-        Message::visit (message, *this);
-    }
-
-    msgpack::sbuffer buffer_;
-    msgpack::packer<msgpack::sbuffer> packer_{buffer_};
-};
 
 // Reads the fields of one msgpack map. Only as long-lived as the Unpacked it comes from.
 class Reader

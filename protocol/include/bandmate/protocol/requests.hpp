@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control messages: plugin or command line -> server.
+#pragma once
+
+#include "message_parts.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bandmate::protocol
+{
+
+struct Hello
+{
+    static constexpr const char* type = "hello";
+    std::string client;                       // name and version, for the log
+    std::uint32_t protocol = message_version; // newest the client speaks
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.text ("client", m.client, limits::name_bytes_maximum);
+        v.whole ("protocol", m.protocol, 1, any_u32);
+    }
+};
+
+struct Open
+{
+    static constexpr const char* type = "open";
+    std::string segment; // absolute path in the private folder
+    std::string model;   // a name of the server's models
+    std::uint64_t seed = 0;
+    std::string host; // the DAW, for the log
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.text ("segment", m.segment, limits::path_bytes_maximum);
+        v.text ("model", m.model, limits::name_bytes_maximum);
+        v.whole ("seed", m.seed, 0, any_u64);
+        v.text ("host", m.host, limits::name_bytes_maximum);
+    }
+};
+
+struct SetPrompts
+{
+    static constexpr const char* type = "set_prompts";
+    std::uint32_t session = 0;
+    std::uint64_t revision = 0;  // rises with each change; an older one is not applied over a newer
+    std::vector<Prompt> prompts; // slots that are not listed become empty
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.whole ("revision", m.revision, 1, any_u64);
+        v.list ("prompts", m.prompts, style_slots);
+    }
+};
+
+struct Status
+{
+    static constexpr const char* type = "status";
+    std::uint32_t session = 0; // 0: all sessions
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 0, any_u32);
+    }
+};
+
+struct Close
+{
+    static constexpr const char* type = "close";
+    std::uint32_t session = 0;
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+    }
+};
+
+// A message that is nothing but its type.
+struct Bare
+{
+    template <typename Self, typename Visitor>
+    static void visit (Self&, Visitor&)
+    {
+    }
+};
+
+struct ListModels : Bare
+{
+    static constexpr const char* type = "list_models";
+};
+
+struct Ping : Bare
+{
+    static constexpr const char* type = "ping";
+};
+
+struct Shutdown : Bare
+{
+    static constexpr const char* type = "shutdown";
+};
+
+} // namespace bandmate::protocol
