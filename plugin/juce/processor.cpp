@@ -166,6 +166,7 @@ void Processor::processBlock (juce::AudioBuffer<float>& buffer, juce::MidiBuffer
     const juce::ScopedNoDenormals no_denormals;
     const int total = buffer.getNumSamples();
     const int outputs = getTotalNumOutputChannels();
+    const int side_chain_channels = getTotalNumInputChannels();
     if (! is_stream_ready_ || outputs < 2)
     {
         buffer.clear();
@@ -185,6 +186,9 @@ void Processor::processBlock (juce::AudioBuffer<float>& buffer, juce::MidiBuffer
             if (const auto parsed = core::event_of_midi (message.data, static_cast<size_t> (message.numBytes)))
                 stream_.add (static_cast<uint32_t> (juce::jmax (0, message.samplePosition - start)), *parsed);
         }
+        // Before the output is written: it may lie in the same memory.
+        if (side_chain_channels >= 2)
+            stream_.add_side_chain (buffer.getReadPointer (0, start), buffer.getReadPointer (1, start));
         stream_.finish (buffer.getWritePointer (0, start), buffer.getWritePointer (1, start));
         if (count == 0)
             break;

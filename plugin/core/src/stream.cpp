@@ -54,6 +54,7 @@ uint32_t Stream::prepare (const StreamSetup& setup)
     old_epoch_.prepare (model.channels, static_cast<uint32_t> (fade_seconds * setup.host_rate_hz));
     model_scratch_.assign (std::size_t { model_chunk_samples } * model.channels, 0.0f);
     host_scratch_.assign (std::size_t { setup.max_block_samples } * model.channels, 0.0f);
+    side_chain_.prepare (model, setup.host_rate_hz, setup.max_block_samples);
     request_reset();
     return resampler_ ? resampler_->ahead_samples() : 0;
 }
@@ -81,6 +82,12 @@ void Stream::begin (uint32_t block_samples, const BlockContext& context) noexcep
 void Stream::add (uint32_t offset_samples, const Event& event) noexcept
 {
     play (event, std::min (offset_samples, block_));
+}
+
+void Stream::add_side_chain (const float* left, const float* right) noexcept
+{
+    if (auto* now = segment())
+        side_chain_.write (now->audio_in(), left, right, block_);
 }
 
 void Stream::finish (float* left, float* right) noexcept
@@ -119,11 +126,19 @@ void Stream::attach() noexcept
         wait_.for_session (
             [this]
             {
-                epoch_wanted_ |= segments_.adopt();
+                adopt();
                 return segment() != nullptr && wait_.is_ready();
             });
     else
-        epoch_wanted_ |= segments_.adopt();
+        adopt();
+}
+
+void Stream::adopt() noexcept
+{
+    if (! segments_.adopt())
+        return;
+    epoch_wanted_ = true;
+    side_chain_.restart (epoch_); // lets go of the old segment's memory
 }
 
 bool Stream::follow_transport (const Transport& now) noexcept
@@ -155,6 +170,7 @@ void Stream::begin_epoch() noexcept
         resampler_->reset();
     // The model's first D samples belong to times before the epoch: never heard.
     player_.restart (epoch_, setup_.model.delay_samples);
+    side_chain_.restart (epoch_);
 
     const auto seed = performance_.parameter (static_cast<uint32_t> (protocol::ParameterId::seed));
     send (Event::epoch_start (epoch_, static_cast<uint64_t> (seed)), 0);

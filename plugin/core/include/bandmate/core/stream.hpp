@@ -8,6 +8,7 @@
 #include "offline_wait.hpp"
 #include "performance_state.hpp"
 #include "resampler.hpp"
+#include "side_chain.hpp"
 #include "stream_clock.hpp"
 
 #include <bandmate/protocol/segment.hpp>
@@ -61,7 +62,7 @@ struct StreamCounts
 // The audio thread's whole work: events in, published position, audio out at the reported latency. After prepare()
 // nothing here locks, allocates or makes a system call, but for waiting when the context says offline.
 //
-// A block is begin(), add() for each event in order of time, finish(). Blocks are at most max_block_samples long.
+// A block is begin(), add() for each event in order of time, add_side_chain() if there is one, finish(). Blocks are at most max_block_samples long.
 class Stream
 {
 public:
@@ -85,6 +86,7 @@ public:
 
     void begin (uint32_t block_samples, const BlockContext& context) noexcept;
     void add (uint32_t offset_samples, const protocol::Event& event) noexcept; // event's time is not used
+    void add_side_chain (const float* left, const float* right) noexcept; // the block's input, if there is any
     void finish (float* left, float* right) noexcept;
 
     const StreamCounts& counts() const noexcept { return counts_; }
@@ -92,6 +94,7 @@ public:
 private:
     protocol::Segment* segment() const noexcept { return segments_.current(); }
     void attach() noexcept;
+    void adopt() noexcept;
     void follow_parameters (const ParameterValues& values) noexcept;
     bool follow_transport (const Transport& now) noexcept;
     void begin_epoch() noexcept;
@@ -107,6 +110,7 @@ private:
     StreamClock clock_;
     FramePlayer player_;
     std::optional<Resampler> resampler_; // none when the rates are equal
+    SideChain side_chain_;
     PerformanceState performance_;
     FadeTail old_epoch_; // in host samples: what was sounding when an epoch ended
     Transport transport_;
