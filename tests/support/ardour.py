@@ -86,7 +86,7 @@ class Session:
             env={**self.place.environment, **variables},
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        lines = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
+        lines = [words for line in done.stdout.splitlines() if (words := line.split())]
         return {words[0]: words[1:] for words in lines}
 
 

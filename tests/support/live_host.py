@@ -39,7 +39,10 @@ class LiveHost:
         latency: what JACK says the plugin reports, plus the block that this client adds.
     """
 
-    def __init__(self, place: Sandbox, rate: int = 48000, block: int = 256) -> None:
+    def __init__(
+        self, place: Sandbox, rate: int = 48000, block: int = 256, **host_variables: str
+    ) -> None:
+        """`host_variables` are added to the environment of jalv alone."""
         self.rate, self.block = rate, block
         self._place = place
         self._environment = {
@@ -47,6 +50,7 @@ class LiveHost:
             "JACK_DEFAULT_SERVER": f"bm{os.getpid()}-{place.root.name}",
             "JACK_NO_AUDIO_RESERVATION": "1",
         }
+        self._host_variables = host_variables
         self._audio = np.zeros((LIMIT_SECONDS * rate, 2), np.float32)
         self._heard = 0
         self._pending: list[tuple[int, bytes]] = []
@@ -62,7 +66,7 @@ class LiveHost:
             clock = ["-d", "dummy", "-r", str(self.rate), "-p", str(self.block)]
             self._start("jackd", "-S", "-n", name, "-r", "-t", "5000", *clock)
             wait_for(lambda: self._ports() is not None, "the JACK server")
-            self._start("jalv", "-x", "-n", CLIENT, LV2_URI)
+            self._start("jalv", "-x", "-n", CLIENT, LV2_URI, **self._host_variables)
             wait_for(lambda: f"{CLIENT}:audio_out_2" in (self._ports() or ""), "jalv's ports")
             self._connect(name)
         except BaseException:
@@ -117,14 +121,14 @@ class LiveHost:
         self.wait_until(end)
         return self._audio[begin:end, 0].copy()
 
-    def _start(self, *command: str) -> None:
+    def _start(self, *command: str, **variables: str) -> None:
         # jalv ends when its standard input does, so it gets one that stays open
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env=self._environment,
+            env={**self._environment, **variables},
             start_new_session=True,
         )
         self._processes.append(process)

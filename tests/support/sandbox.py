@@ -47,6 +47,8 @@ class Sandbox:
             **environment,
         }
 
+    python_program = sys.executable
+
     @property
     def environment(self) -> dict[str, str]:
         """This process's environment with the sandbox's variables over it."""

@@ -15,15 +15,14 @@ notes = [rate // 4 + 1, rate // 2 + 3, rate]
 engine = dawdreamer.RenderEngine(rate, block)
 band = engine.make_plugin_processor("band", plugin)
 engine.load_graph([(band, [])])
-engine.render(0.1)  # prepares it: the latency is known from here on
-latency = band.get_latency_samples()
 for at in notes:
     band.add_midi_note(69, 100, (at + 0.25) / rate, 0.15)
-total = rate * 3 // 2 + latency
+total = rate * 2
 if "--fade" in sys.argv:
     names = {item["name"]: item["index"] for item in band.get_parameters_description()}
     fade = np.linspace(0.85, 0.3, total).astype(np.float32)
     band.set_automation(names["Volume"], fade)
 engine.render(total / rate)
+latency = band.get_latency_samples()
 np.save(out, engine.get_audio())
 print(json.dumps({"latency": latency, "notes": notes}))
