@@ -60,6 +60,6 @@ def find_checkpoint(bundle: Bundle) -> Path:
     if not path.is_file():
         raise BundleError(
             f"The weights of {bundle.name} are not here ({path} is missing). "
-            "Get them with the official tool: `pip install magenta-rt`, then `mrt models download`."
+            f"Get them with `bandmate models download {bundle.name}`."
         )
     return path
