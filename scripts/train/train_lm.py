@@ -30,7 +30,8 @@ from tqdm import tqdm
 CROP = 128
 BATCH = 12
 DEPTH_SHARE = 0.35  # of the frames train the depth decoder in each step
-NO_HISTORY = 0.4  # of the crops see no codes of the past: what sounds must come from the notes
+WRONG_PAST = 0.4  # of the crops see another crop's codes for up to two and a half seconds
+NO_HISTORY = 0.25  # of the crops see no codes of the past: what sounds must come from the notes
 WARM_FRAMES = 6  # at a crop's start carry no loss: their past is cut off
 PEAK_RATE = 1.5e-3
 SAVE_SECONDS = 120
@@ -134,11 +135,27 @@ class Batches:
         previous = torch.where(hit, torch.randint(0, 1024, previous.shape), previous)
         unique = previous + RESERVED + torch.arange(books) * 1024
         unique[fresh, 0] = 0
+        self._swap_pasts(unique)
         blank = torch.rand(size, codes.shape[1]) < torch.where(
             torch.rand(size, 1) < NO_HISTORY, 1.0, 0.1
         )
         unique[blank] = 0
         return unique
+
+    def _swap_pasts(self, unique: Tensor) -> None:
+        """Gives some crops another crop's past for a while, in place.
+
+        A model that only saw its own past learns to repeat it, and a free-running stream then
+        hums on whatever is played. Where past and notes disagree, the notes must win.
+        """
+        size, frames, _ = unique.shape
+        source = unique.clone()
+        for row in range(size):
+            if self.rng.random() < WRONG_PAST:
+                other = int(self.rng.integers(size))
+                begin = int(self.rng.integers(frames - 4))
+                end = begin + int(self.rng.integers(4, 64))
+                unique[row, begin:end] = source[other, begin:end]
 
 
 @torch.no_grad()
