@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from support.waiting import wait_for
 
-from bandmate.engine import budget, loading
+from bandmate.engine import blas, budget, loading
 from bandmate.engine.engine import MAX_BATCH, Engine
 from bandmate.engine.loading import Measure
 from bandmate.engine.stream import OfflineStream, StreamFailedError
 from bandmate.models.bundle import BundleError
-from bandmate.models.interface import NOTE_SUSTAIN
-from bandmate.models.registry import find_bundle
+from bandmate.models.interface import NOTE_SUSTAIN, FrameControls
+from bandmate.models.registry import find_bundle, load_model
 from bandmate.models.testtone import TestTone
 from bandmate.session.events import Event, EventKind
 from bandmate.session.session import Session
@@ -354,3 +354,25 @@ def test_measuring_gives_frame_times(config):
     times = list(budget.measure(model, BUNDLE, frames=10))
     assert len(times) == 10
     assert min(times) > 0
+
+
+def test_the_bundled_model_sounds_the_same_in_company():
+    """To the bit: a render, which plays alone, must equal a live take among others."""
+    blas.activate()
+    bundle = find_bundle("pico")
+    model, encoder = load_model(bundle)
+    styles = [encoder.quantise(encoder.encode_text(text)) for text in ("piano", "strings", "bells")]
+    frames = 4
+
+    def controls(player: int, index: int) -> FrameControls:
+        example = budget.example_controls(bundle, index)
+        return replace(example, seed=player, style=styles[player], temperature=1.0)
+
+    together = [model.init_state() for _ in styles]
+    alone = [model.init_state() for _ in styles]
+    for index in range(frames):
+        audio, together = model.step([controls(p, index) for p in range(3)], together)
+        for player in range(3):
+            (heard,), (alone[player],) = model.step([controls(player, index)], [alone[player]])
+            np.testing.assert_array_equal(audio[player], heard)
+    assert np.abs(audio).max() > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import time
 from collections.abc import Generator
 from concurrent.futures import Future
@@ -15,7 +16,7 @@ from bandmate.engine import blas, budget
 from bandmate.engine.stream import Stream
 from bandmate.models.bundle import Bundle
 from bandmate.models.interface import Model, StyleEncoder
-from bandmate.models.registry import find_bundle, load_model
+from bandmate.models.registry import find_bundle, has_large_products, load_model
 
 log = logging.getLogger(__name__)
 
@@ -132,10 +133,8 @@ class ModelShelf:
     def _load(self, name: str) -> Generator[None, None, LoadedModel]:
         begin = time.perf_counter()
         bundle = find_bundle(name)
-        fast = blas.activate()  # before the family's module imports MLX
-        if not fast.fast:
-            log.warning("matrix products are slow here (%s): %s", fast.name, fast.hint)
-        model, encoder = load_model(bundle)
+        others = any(has_large_products(model.bundle) for model in self._models.values())
+        model, encoder = load_on_fast_blas(bundle, others)
         yield
         known = budget.known_ms(bundle)
         wanted = self._measure is Measure.ALWAYS or (
@@ -153,6 +152,26 @@ class ModelShelf:
         gc.freeze()
         log.info("loaded %s in %.2f s", name, time.perf_counter() - begin)
         return self._models[name]
+
+
+def load_on_fast_blas(
+    bundle: Bundle, others_need_threads: bool = False
+) -> tuple[Model, StyleEncoder | None]:
+    """Loads a model with the matrix library set up for it.
+
+    Args:
+        bundle: its description.
+        others_need_threads: another model in memory has large products.
+
+    Raises:
+        BundleError: the model cannot be loaded.
+    """
+    fast = blas.activate()  # before the family's module imports MLX
+    if not fast.fast:
+        log.warning("matrix products are slow here (%s): %s", fast.name, fast.hint)
+    many = others_need_threads or has_large_products(bundle)
+    blas.set_large_product_threads((os.cpu_count() or 1) if many else 1)
+    return load_model(bundle)
 
 
 def _stored(bundle: Bundle, measured_ms: float) -> float:

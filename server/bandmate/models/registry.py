@@ -97,6 +97,11 @@ def check_weights(bundle: Bundle) -> None:
         check(bundle)
 
 
+def has_large_products(bundle: Bundle) -> bool:
+    """Whether the family multiplies matrices large enough to share among threads."""
+    return bool(getattr(_family(bundle), "LARGE_PRODUCTS", False))
+
+
 def load_model(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
     """Loads weights. Call on the inference thread, which then owns the model.
 

@@ -7,6 +7,8 @@ from bandmate.models.bundle import Bundle
 from bandmate.models.interface import Model, StyleEncoder
 from bandmate.models.mrt2.files import find_checkpoint, official_files
 
+LARGE_PRODUCTS = True  # wide layers, and a convolutional codec
+
 
 def check_weights(bundle: Bundle) -> None:
     """Raises BundleError if the official files are not here. Does not import MLX."""

@@ -174,7 +174,7 @@ class MagnitudeCodec:
         hops, bands = self.spec.synthesis.hops_per_frame, self.spec.synthesis.bands
         plain = np.empty((len(latent), hops, bands), np.float32)
         for number, (group, span) in enumerate(zip(self.spec.groups, self._spans, strict=True)):
-            flat = latent[:, span] @ self._tensors[f"basis.{number}.vectors"].T
+            flat = _by_row(latent[:, span], self._tensors[f"basis.{number}.vectors"].T)
             flat += self._tensors[f"basis.{number}.mean"]
             plain[:, :, group.first : group.end] = flat.reshape(len(latent), hops, -1)
         correction, new = self._post_net(latent, pasts)
@@ -184,7 +184,7 @@ class MagnitudeCodec:
         self, latent: Floats, pasts: Sequence[list[Floats]]
     ) -> tuple[Floats, list[list[Floats]]]:
         t = self._tensors
-        x = latent @ t["post.inlet.weight"].T + t["post.inlet.bias"]
+        x = _by_row(latent, t["post.inlet.weight"].T) + t["post.inlet.bias"]
         new: list[list[Floats]] = [[] for _ in pasts]
         for block in range(self.spec.post_net.blocks):
             name = f"post.blocks.{block}."
@@ -195,9 +195,9 @@ class MagnitudeCodec:
             y = _layer_norm(
                 y + t[name + "depthwise.bias"], t[name + "norm.weight"], t[name + "norm.bias"]
             )
-            y = _gelu(y @ t[name + "up.weight"].T + t[name + "up.bias"])
-            x = x + y @ t[name + "down.weight"].T + t[name + "down.bias"]
-        return x @ t["post.outlet.weight"].T + t["post.outlet.bias"], new
+            y = _gelu(_by_row(y, t[name + "up.weight"].T) + t[name + "up.bias"])
+            x = x + _by_row(y, t[name + "down.weight"].T) + t[name + "down.bias"]
+        return _by_row(x, t["post.outlet.weight"].T) + t["post.outlet.bias"], new
 
 
 def tensor_shapes(spec: CodecSpec, code_size: int) -> dict[str, tuple[int, ...]]:
@@ -225,6 +225,15 @@ def tensor_shapes(spec: CodecSpec, code_size: int) -> dict[str, tuple[int, ...]]
         for part in ("depthwise.bias", "norm.weight", "norm.bias", "down.bias"):
             shapes[name + part] = (net.width,)
     return shapes
+
+
+def _by_row(x: Floats, weight: Floats) -> Floats:
+    """x [n, in] times weight [in, out], each row on its own.
+
+    One product of n rows would round differently than n products of one, and a stream would sound
+    different (in its last bits) for having company.
+    """
+    return np.matmul(x[:, None, :], weight)[:, 0]
 
 
 def _layer_norm(x: Floats, weight: Floats, bias: Floats) -> Floats:
