@@ -19,10 +19,10 @@ import numpy as np
 
 from bandmate.engine import blas
 from bandmate.engine.budget import example_controls
+from bandmate.engine.loading import load_on_fast_blas
 from bandmate.errors import BandmateError
 from bandmate.models.bundle import Bundle
 from bandmate.models.interface import Model
-from bandmate.models.registry import load_model
 
 if TYPE_CHECKING:
     from bandmate.models.mrt2.files import OfficialFiles
@@ -44,7 +44,7 @@ def load_for_benchmark(bundle: Bundle) -> tuple[Model, bool]:
             loading.find_checkpoint(bundle)
         except BandmateError:
             return loading.load(bundle, random=True), True
-    return load_model(bundle)[0], False
+    return load_on_fast_blas(bundle)[0], False
 
 
 def frame_times(model: Model, bundle: Bundle, frames: int, sessions: int) -> dict[str, list[float]]:
