@@ -30,7 +30,7 @@ from tqdm import tqdm
 CROP = 128
 BATCH = 12
 DEPTH_SHARE = 0.35  # of the frames train the depth decoder in each step
-WRONG_PAST = 0.4  # of the crops see another crop's codes for up to two and a half seconds
+WRONG_PAST = 0.65  # of the crops see another crop's codes for up to two and a half seconds
 NO_HISTORY = 0.25  # of the crops see no codes of the past: what sounds must come from the notes
 WARM_FRAMES = 6  # at a crop's start carry no loss: their past is cut off
 PEAK_RATE = 1.5e-3
