@@ -109,6 +109,7 @@ def _activate() -> BlasStatus:
     handle.bandmate_blas_forward.argtypes = [ctypes.c_void_p, ctypes.c_int]
     address = ctypes.cast(getattr(library.handle, library.symbol), ctypes.c_void_p)
     handle.bandmate_blas_forward(address, library.integer_bits)
+    _use_one_thread(library)
     return BlasStatus(f"{library.name}, few rows by Bandmate ({own})", fast=True)
 
 
@@ -127,6 +128,20 @@ def _set_threads(front: ctypes.CDLL) -> None:
     if named := os.environ.get("BANDMATE_THREADS"):
         threads = int(named) if named.isdigit() and int(named) > 0 else threads
     front.bandmate_blas_set_threads(threads)
+
+
+def _use_one_thread(library: _Library) -> None:
+    """Tells the other library to leave threads to us, which share its products ourselves."""
+    for name in (
+        "scipy_openblas_set_num_threads64_",
+        "openblas_set_num_threads",
+        "MKL_Set_Num_Threads",
+        "bli_thread_set_num_threads",
+    ):
+        setter = getattr(library.handle, name, None)
+        if setter is not None:
+            setter(ctypes.c_int64(1) if name.startswith("bli") else ctypes.c_int(1))
+            return
 
 
 def _bundled_with_numpy() -> _Library | None:

@@ -39,6 +39,9 @@ constexpr int partsPerThread = 4;
 // Rows up to which two passes over B are quicker than the other library's way of copying it first.
 constexpr int ownRows = 2 * mostRows;
 constexpr int columnsPerStep = 16;
+// The same for products that the other library computes: multiplications, and rows or columns of a part.
+constexpr std::int64_t shareWorkFrom = 1 << 20;
+constexpr int rowsPerStep = 32;
 
 const KernelChoice& kernel()
 {
@@ -99,6 +102,74 @@ void multiply (const FewRows& product, int rows, int columns)
     pool()->run (computePart, &shared, (columns + perPart - 1) / perPart);
 }
 
+// One product of the other library; strides as CBLAS has them.
+struct Forwarded
+{
+    int transA, transB, m, n, k;
+    float alpha;
+    const float* a;
+    int lda;
+    const float* b;
+    int ldb;
+    float beta;
+    float* c;
+    int ldc;
+};
+
+void callOther (const Forwarded& f)
+{
+    if (forward32 != nullptr)
+        forward32 (rowMajor, f.transA, f.transB, f.m, f.n, f.k, f.alpha, f.a, f.lda, f.b, f.ldb, f.beta, f.c,
+                   f.ldc);
+    else
+        forward64 (rowMajor, f.transA, f.transB, f.m, f.n, f.k, f.alpha, f.a, f.lda, f.b, f.ldb, f.beta, f.c,
+                   f.ldc);
+}
+
+struct SharedForward
+{
+    Forwarded whole;
+    bool byRows;
+    int perPart;
+};
+
+void forwardPart (const void* context, int part)
+{
+    const auto& shared = *static_cast<const SharedForward*> (context);
+    auto f = shared.whole;
+    const std::ptrdiff_t first = static_cast<std::ptrdiff_t> (part) * shared.perPart;
+    if (shared.byRows)
+    {
+        f.m = std::min (shared.perPart, f.m - static_cast<int> (first));
+        f.a += f.transA == noTranspose ? first * f.lda : first;
+        f.c += first * f.ldc;
+    }
+    else
+    {
+        f.n = std::min (shared.perPart, f.n - static_cast<int> (first));
+        f.b += f.transB == noTranspose ? first : first * f.ldb;
+        f.c += first;
+    }
+    callOther (f);
+}
+
+// The other library computes with one thread; the parts are shared here. Libraries share by barriers at
+// which all threads wait for the slowest, which a busy machine makes very slow.
+void forward (const Forwarded& f)
+{
+    const auto work = static_cast<std::int64_t> (f.m) * f.n * f.k;
+    const int threads = pool()->threads();
+    if (threads == 1 || work < shareWorkFrom)
+        return callOther (f);
+    const bool byRows = f.m >= f.n;
+    const int size = byRows ? f.m : f.n;
+    const int steps = (size + rowsPerStep - 1) / rowsPerStep;
+    const int parts = threads * partsPerThread;
+    const int perPart = ((steps + parts - 1) / parts) * rowsPerStep;
+    const SharedForward shared{f, byRows, perPart};
+    pool()->run (forwardPart, &shared, (size + perPart - 1) / perPart);
+}
+
 } // namespace
 } // namespace bandmate::blas
 
@@ -114,10 +185,8 @@ BANDMATE_EXPORT void cblas_sgemm (int order, int transA, int transB, int m, int 
     if (order != rowMajor)
         return cblas_sgemm (rowMajor, transB, transA, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc);
 
-    if (m > ownRows && forward32 != nullptr)
-        return forward32 (order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    if (m > ownRows && forward64 != nullptr)
-        return forward64 (order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    if (m > ownRows && (forward32 != nullptr || forward64 != nullptr))
+        return forward ({transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
 
     static thread_local std::vector<float> rows;
     if (transA != noTranspose)
@@ -141,7 +210,8 @@ BANDMATE_EXPORT void cblas_sgemm (int order, int transA, int transB, int m, int 
     multiply (product, m, n);
 }
 
-// Where larger products go: a cblas_sgemm with 32- or 64-bit integers. Null: nowhere.
+// Where larger products go: a cblas_sgemm with 32- or 64-bit integers, which must be safe to call from
+// several threads and should use one thread itself. Null: nowhere.
 BANDMATE_EXPORT void bandmate_blas_forward (void* sgemm, int integerBits)
 {
     forward32 = integerBits == 32 ? reinterpret_cast<Sgemm32> (sgemm) : nullptr;
