@@ -48,7 +48,7 @@ def test_live_blocks_in_jalv(live_home: Sandbox, guard: str) -> None:
     """Live, and the server killed in between: underruns and reconnection are blocks too."""
     report = live_home.root / "guard.json"
     with LiveHost(live_home, LD_PRELOAD=guard, BANDMATE_AUDIO_GUARD_REPORT=str(report)) as host:
-        host.strike(host.now + 4800, 60 * host.rate)
+        host.strike(host.now + 4800, 60 * host.rate, pitch=100)
         wait_for(lambda: host.heard(host.now, host.now + 4800).any(), "the first sound", 60)
         for i in range(50):
             host.strike(host.now + 1000 + 977 * i, 500, 40 + i)

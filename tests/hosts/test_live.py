@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from support import live_host
-from support.clicks import clicks
+from support.clicks import sharp_clicks
 from support.live_host import LiveHost
 from support.sandbox import Sandbox
 from support.waiting import wait_for
@@ -34,20 +34,31 @@ def strike_until_heard(host: LiveHost, limit: float) -> int:
     while host.now < give_up:
         at = host.now + host.rate // 10
         host.strike(at, host.rate // 20)
-        heard = clicks(host.heard(at, at + host.latency + host.rate // 5))
+        heard = sharp_clicks(host.heard(at, at + host.latency + host.rate // 5))
         if heard:
             return at
     pytest.fail(f"nothing was heard for {limit} s:\n{host.log()[-2000:]}")
 
 
 def check_notes_are_on_time(host: LiveHost) -> None:
-    """Five notes, each exactly as late as reported."""
-    begin = host.now + host.rate // 4
-    sent = [begin + 7001 * i for i in range(5)]
-    for at in sent:
-        host.strike(at, 3000)
-    heard = clicks(host.heard(begin, sent[-1] + host.latency + 4800))
-    assert [begin + at for at in heard] == [at + host.latency for at in sent]
+    """Notes until five have been heard, each exactly as late as reported.
+
+    On a busy machine a frame may miss its time, and a note its sound; none may sound elsewhere.
+    """
+    on_time: list[int] = []
+    for _ in range(30):
+        begin = host.now + host.rate // 10
+        sent = [begin + 1000 + 4801 * i for i in range(3)]
+        for at in sent:
+            host.strike(at, 3000)
+        end = sent[-1] + host.latency + 4800
+        heard = [begin + at for at in sharp_clicks(host.heard(begin, end))]
+        expected = [at + host.latency for at in sent]
+        assert set(heard) <= set(expected), (heard, expected)
+        on_time += heard
+        if len(on_time) >= 5:
+            return
+    pytest.fail(f"only {len(on_time)} of 90 notes were heard")
 
 
 def test_notes_are_heard_after_the_reported_latency(live: LiveHost) -> None:

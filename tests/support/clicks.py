@@ -18,3 +18,9 @@ def clicks(audio: NDArray[np.float32], gap: int = 200) -> list[int]:
     loud = np.flatnonzero(level > THRESHOLD)
     groups = np.split(loud, np.flatnonzero(np.diff(loud) > gap) + 1)
     return [int(group[np.argmax(level[group])]) for group in groups if len(group)]
+
+
+def sharp_clicks(audio: NDArray[np.float32]) -> list[int]:
+    """The same at the model's own rate: a click is one sample, and other notes may sound on."""
+    bend = np.abs(audio[1:-1] - (audio[:-2] + audio[2:]) / 2)
+    return [int(at) + 1 for at in np.flatnonzero(bend > 0.7 * CLICK_LEVEL)]

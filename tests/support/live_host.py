@@ -31,6 +31,14 @@ def is_installed() -> bool:
     return all(shutil.which(program) for program in ("jackd", "jack_lsp", "jalv"))
 
 
+def _open_client(server: str) -> jack.Client | None:
+    """A client of that server; None while it has no time to answer."""
+    try:
+        return jack.Client("player", servername=server, no_start_server=True)
+    except jack.JackOpenError:
+        return None
+
+
 class LiveHost:
     """A running host with the plugin in it. Use as a context manager.
 
@@ -142,21 +150,35 @@ class LiveHost:
         return done.stdout if done.returncode == 0 else None
 
     def _connect(self, name: str) -> None:
-        self._client = jack.Client("player", servername=name, no_start_server=True)
+        self._client = wait_for(lambda: _open_client(name), "a place on the JACK server")
         self._midi = self._client.midi_outports.register("midi")
         self._ears = [self._client.inports.register(side) for side in ("left", "right")]
         self._client.set_process_callback(self._process)
         self._client.activate()
         midi_in = self._client.get_ports(f"{CLIENT}:.*", is_midi=True, is_input=True)[0]
-        self._client.connect(self._midi, midi_in)
+        self._wire(self._midi, midi_in)
         for number, ear in enumerate(self._ears, 1):
-            self._client.connect(f"{CLIENT}:audio_out_{number}", ear)
+            self._wire(f"{CLIENT}:audio_out_{number}", ear)
+        # jalv tells JACK after the plugin's first blocks
+        wait_for(lambda: self._reported() > 0, "the plugin's latency")
         self.latency = self._reported() + self.block
 
+    def _wire(self, source: jack.Port | str, target: jack.Port) -> None:
+        def try_it() -> bool:
+            try:
+                self._client.connect(source, target)
+            except jack.JackErrorCode:
+                return False  # the server had no time for it
+            return True
+
+        wait_for(try_it, f"the connection of {source} to {target}")
+
     def _reported(self) -> int:
+        # jalv names the plugin's latency as its output's playback latency; the capture side is 0
+        # as there is no audio input
         printed = self._ports("-l", f"{CLIENT}:audio_out_1") or ""
-        line = next(line for line in printed.splitlines() if "capture latency" in line)
-        return int(line.split("[")[1].split()[0])
+        ranges = [line.split("[")[1].split() for line in printed.splitlines() if "[" in line]
+        return max(int(numbers[0]) for numbers in ranges)
 
     def _process(self, count: int) -> None:
         """JACK's thread: sends what is due in this block and keeps what came."""
