@@ -107,7 +107,11 @@ def command(
             host.set_styles(styles)
         host.set_parameter("seed", seed)
         host.prepare()
+    if not host.latency_samples:
+        raise DemoError(f"The plugin plays nothing: {host.text_of('status')}")
     audio, seconds = _play(host, clip, console)
+    if not audio.any():
+        raise DemoError(f"The plugin played nothing: {host.text_of('status')}")
     result = _report(host, clip, audio, seconds, styles, folder, console)
     if as_json:
         click.echo(json.dumps(asdict(result)))
