@@ -57,7 +57,9 @@ class Result:
     "--style",
     "styles",
     multiple=True,
-    help="What it shall sound like; several blend.  [default: the model's own]",
+    default=("grand piano",),
+    show_default=True,
+    help="What it shall sound like; several blend.",
 )
 @click.option(
     "--out",

@@ -49,16 +49,16 @@ inline constexpr Parameter parameters[] = {
     {ParameterId::style_weight_3, "style_weight_3", 0.0, 1.0, 0.0, false},
     {ParameterId::style_weight_4, "style_weight_4", 0.0, 1.0, 0.0, false},
     {ParameterId::style_weight_5, "style_weight_5", 0.0, 1.0, 0.0, false},
-    {ParameterId::temperature, "temperature", 0.0, 3.0, 1.1, false},
+    {ParameterId::temperature, "temperature", 0.0, 3.0, 0.6, false},
     {ParameterId::top_k, "top_k", 1.0, 1024.0, 40.0, true},
     {ParameterId::guidance_style, "guidance_style", -1.0, 7.0, 3.0, false},
-    {ParameterId::guidance_notes, "guidance_notes", -1.0, 7.0, 3.0, false},
+    {ParameterId::guidance_notes, "guidance_notes", -1.0, 7.0, 1.0, false},
     {ParameterId::guidance_drums, "guidance_drums", -1.0, 7.0, 1.0, false},
     {ParameterId::drums, "drums", 0.0, 1.0, 1.0, true},         // 0: none, 1: the model is free to drum
     {ParameterId::strum, "strum", 0.0, 1.0, 0.0, true},         // 1: held notes may be struck again
     {ParameterId::midi_gate, "midi_gate", 0.0, 1.0, 0.0, true}, // 1: silence while no note is held
-    {ParameterId::unmask_width, "unmask_width", 0.0, 127.0, 0.0,
-     true}, // pitches beside a held one forced off
+    {ParameterId::unmask_width, "unmask_width", 0.0, 127.0, 127.0,
+     true}, // pitches beside a held one forced off; 127: nothing but what is played
     {ParameterId::seed, "seed", 0.0, seed_maximum, 0.0, true},
 };
 
