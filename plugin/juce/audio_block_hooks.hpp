@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-// Where the audio thread enters and leaves the plugin's own code, for a guard that is loaded into the host beside the
-// plugin (tests/audio_guard: LD_PRELOAD) and counts what must not happen in between. The symbols are weak and
-// nobody defines them in normal use: then they are null and cost one comparison.
+// Where the audio thread enters and leaves the plugin's own code, for a guard that is loaded into the host
+// beside the plugin (tests/audio_guard: LD_PRELOAD) and counts what must not happen in between. The symbols
+// are weak and nobody defines them in normal use: then they are null and cost one comparison.
 #if defined(__linux__)
 extern "C"
 {

@@ -37,7 +37,7 @@ public:
     bool restart_on_play() const noexcept;
 
 private:
-    std::array<std::atomic<float>*, protocol::parameter_count> server_ {};
+    std::array<std::atomic<float>*, protocol::parameter_count> server_{};
     std::atomic<float>* volume_;
     std::atomic<float>* mute_;
     std::atomic<float>* restart_on_play_;

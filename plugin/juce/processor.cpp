@@ -18,7 +18,8 @@ constexpr double gain_ramp_seconds = 0.02;
 
 } // namespace
 
-// No side chain in LV2: its ports are optional there, and JUCE 7.0.5 reads them where a host has left them unconnected.
+// No side chain in LV2: its ports are optional there, and JUCE 7.0.5 reads them where a host has left them
+// unconnected.
 Processor::BusesProperties Processor::buses()
 {
     const auto output = BusesProperties().withOutput ("Output", juce::AudioChannelSet::stereo(), true);
@@ -27,12 +28,13 @@ Processor::BusesProperties Processor::buses()
     return output.withInput ("Side Chain", juce::AudioChannelSet::stereo(), false);
 }
 
-Processor::Processor() : AudioProcessor (buses()), parameters_ (*this, nullptr, "parameters", make_parameter_layout())
+Processor::Processor()
+    : AudioProcessor (buses()), parameters_ (*this, nullptr, "parameters", make_parameter_layout())
 {
     addParameter (new ReadOut ("status", "Status", [this] { return status_text (link_status()); }));
-    addParameter (new ReadOut ("underruns",
-                               "Underruns",
-                               [this] { return juce::String (static_cast<juce::int64> (stream_counts().underruns.load())); }));
+    addParameter (new ReadOut (
+        "underruns", "Underruns",
+        [this] { return juce::String (static_cast<juce::int64> (stream_counts().underruns.load())); }));
 }
 
 Processor::~Processor() = default;
@@ -100,7 +102,7 @@ void Processor::apply_model()
     max_block_ = juce::jmax (1, getBlockSize());
     if (facts_)
     {
-        const auto ahead = stream_.prepare ({ *facts_, getSampleRate(), static_cast<uint32_t> (max_block_) });
+        const auto ahead = stream_.prepare ({*facts_, getSampleRate(), static_cast<uint32_t> (max_block_)});
         const auto terms = latency_for (*facts_, ahead);
         stream_.set_latency (static_cast<uint32_t> (terms.total()));
         const std::lock_guard lock (guard_);
@@ -120,7 +122,8 @@ std::optional<core::ModelFacts> Processor::find_facts()
     return config.find (session_.model);
 }
 
-core::LatencyTerms Processor::latency_for (const core::ModelFacts& facts, uint32_t resampler_ahead_samples) const
+core::LatencyTerms Processor::latency_for (const core::ModelFacts& facts,
+                                           uint32_t resampler_ahead_samples) const
 {
     core::LatencyInput input;
     input.host_rate_hz = getSampleRate();
@@ -134,12 +137,13 @@ core::LatencyTerms Processor::latency_for (const core::ModelFacts& facts, uint32
     return core::latency (input);
 }
 
-// JUCE's own hosting code reads the latency after it has told rate and block size, but before it activates the plugin,
-// and so before prepareToPlay. The question about the bus layout lies between the two.
+// JUCE's own hosting code reads the latency after it has told rate and block size, but before it activates
+// the plugin, and so before prepareToPlay. The question about the bus layout lies between the two.
 void Processor::announce_latency()
 {
     const auto facts = find_facts();
-    setLatencySamples (facts ? latency_for (*facts, core::Stream::ahead_samples (*facts, getSampleRate())).total() : 0);
+    setLatencySamples (
+        facts ? latency_for (*facts, core::Stream::ahead_samples (*facts, getSampleRate())).total() : 0);
 }
 
 void Processor::request_session()
@@ -167,7 +171,7 @@ void Processor::processBlock (juce::AudioBuffer<float>& buffer, juce::MidiBuffer
     const int total = buffer.getNumSamples();
     const int outputs = getTotalNumOutputChannels();
     const int side_chain_channels = getTotalNumInputChannels();
-    if (! is_stream_ready_ || outputs < 2)
+    if (!is_stream_ready_ || outputs < 2)
     {
         buffer.clear();
         return;
@@ -180,10 +184,12 @@ void Processor::processBlock (juce::AudioBuffer<float>& buffer, juce::MidiBuffer
     {
         const int count = juce::jmin (max_block_, total - start);
         stream_.begin (static_cast<uint32_t> (count), context);
-        for (; event != midi.cend() && ((*event).samplePosition < start + count || start + count == total); ++event)
+        for (; event != midi.cend() && ((*event).samplePosition < start + count || start + count == total);
+             ++event)
         {
             const auto message = *event;
-            if (const auto parsed = core::event_of_midi (message.data, static_cast<size_t> (message.numBytes)))
+            if (const auto parsed =
+                    core::event_of_midi (message.data, static_cast<size_t> (message.numBytes)))
                 stream_.add (static_cast<uint32_t> (juce::jmax (0, message.samplePosition - start)), *parsed);
         }
         // Before the output is written: it may lie in the same memory.
@@ -210,7 +216,8 @@ core::BlockContext Processor::context() const noexcept
             context.transport.is_playing = position->getIsPlaying();
             context.transport.is_recording = position->getIsRecording();
             context.transport.is_looping = position->getIsLooping();
-            context.transport.tempo_bpm = juce::jlimit (0.0, protocol::tempo_maximum, position->getBpm().orFallback (0.0));
+            context.transport.tempo_bpm =
+                juce::jlimit (0.0, protocol::tempo_maximum, position->getBpm().orFallback (0.0));
             context.transport.position_samples = position->getTimeInSamples().orFallback (0);
         }
     return context;
@@ -224,11 +231,11 @@ void Processor::apply_gain (juce::AudioBuffer<float>& buffer) noexcept
 
 bool Processor::isBusesLayoutSupported (const BusesLayout& layout) const
 {
-    if (getSampleRate() > 0.0 && ! is_active_)
+    if (getSampleRate() > 0.0 && !is_active_)
         const_cast<Processor*> (this)->announce_latency();
     const auto side_chain = layout.getChannelSet (true, 0);
-    return layout.getMainOutputChannelSet() == juce::AudioChannelSet::stereo()
-           && (side_chain.isDisabled() || side_chain == juce::AudioChannelSet::stereo());
+    return layout.getMainOutputChannelSet() == juce::AudioChannelSet::stereo() &&
+           (side_chain.isDisabled() || side_chain == juce::AudioChannelSet::stereo());
 }
 
 juce::AudioProcessorEditor* Processor::createEditor()
@@ -247,7 +254,7 @@ void Processor::getStateInformation (juce::MemoryBlock& block)
 void Processor::setStateInformation (const void* data, int bytes)
 {
     auto state = load_state (data, bytes);
-    if (! state)
+    if (!state)
         return;
     if (state->parameters.hasType (parameters_.state.getType()))
         parameters_.replaceState (state->parameters);

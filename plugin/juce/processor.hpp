@@ -16,8 +16,9 @@
 namespace bandmate::plugin
 {
 
-// The plugin as hosts see it. Translates between JUCE and core::Stream, and owns the link to the server. The link
-// starts when a host first prepares the plugin, never in the constructor: hosts construct plugins to look at them.
+// The plugin as hosts see it. Translates between JUCE and core::Stream, and owns the link to the server. The
+// link starts when a host first prepares the plugin, never in the constructor: hosts construct plugins to
+// look at them.
 class Processor : public juce::AudioProcessor, public juce::VST3ClientExtensions
 {
 public:
@@ -55,7 +56,10 @@ public:
     int getNumPrograms() override { return 1; }
     int getCurrentProgram() override { return 0; }
     void setCurrentProgram (int) override {}
-    const juce::String getProgramName (int) override { return "Default"; } // strict VST3 hosts refuse an empty name
+    const juce::String getProgramName (int) override
+    {
+        return "Default";
+    } // strict VST3 hosts refuse an empty name
     void changeProgramName (int, const juce::String&) override {}
 
 private:
@@ -69,9 +73,9 @@ private:
     void apply_gain (juce::AudioBuffer<float>& buffer) noexcept;
 
     juce::AudioProcessorValueTreeState parameters_;
-    ParameterReader reader_ { parameters_ };
+    ParameterReader reader_{parameters_};
     link::Link link_;
-    core::Stream stream_ { link_.segments(), link_.progress() };
+    core::Stream stream_{link_.segments(), link_.progress()};
     juce::SmoothedValue<float> gain_;
 
     mutable std::mutex guard_; // the rest; never taken on the audio thread

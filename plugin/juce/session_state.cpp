@@ -42,7 +42,7 @@ juce::MemoryBlock save_state (const SessionState& session, const juce::ValueTree
 std::optional<LoadedState> load_state (const void* data, int bytes)
 {
     const auto root = juce::AudioProcessor::getXmlFromBinary (data, bytes);
-    if (root == nullptr || ! root->hasTagName (root_tag))
+    if (root == nullptr || !root->hasTagName (root_tag))
         return std::nullopt;
     LoadedState state;
     state.session.model = cut (root->getStringAttribute ("model"), protocol::limits::name_bytes_maximum);
@@ -54,7 +54,7 @@ std::optional<LoadedState> load_state (const void* data, int bytes)
                 cut (prompt->getStringAttribute ("text"), protocol::limits::prompt_bytes_maximum);
     }
     for (const auto* child : root->getChildIterator())
-        if (! child->hasTagName (prompt_tag))
+        if (!child->hasTagName (prompt_tag))
             state.parameters = juce::ValueTree::fromXml (*child);
     return state;
 }

@@ -16,9 +16,12 @@ namespace bandmate::plugin
 struct SessionState
 {
     std::string model; // kept even if this machine does not have it
-    std::array<std::string, protocol::style_slots> prompts { "warm piano" };
+    std::array<std::string, protocol::style_slots> prompts{"warm piano"};
 
-    bool operator== (const SessionState& other) const { return model == other.model && prompts == other.prompts; }
+    bool operator== (const SessionState& other) const
+    {
+        return model == other.model && prompts == other.prompts;
+    }
 };
 
 // The block of bytes a host stores: XML with a version, so that later plugins read it.
@@ -30,7 +33,8 @@ struct LoadedState
     juce::ValueTree parameters;
 };
 
-// nullopt for bytes that no Bandmate has written. What is missing or too long comes back as its default or cut.
+// nullopt for bytes that no Bandmate has written. What is missing or too long comes back as its default or
+// cut.
 std::optional<LoadedState> load_state (const void* data, int bytes);
 
 } // namespace bandmate::plugin

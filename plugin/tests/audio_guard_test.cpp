@@ -24,7 +24,7 @@ namespace
 // Keeps the optimiser from leaving an allocation out.
 void use (const void* memory)
 {
-    asm volatile ("" : : "r"(memory) : "memory");
+    asm volatile("" : : "r"(memory) : "memory");
 }
 
 template <typename Block>
@@ -60,7 +60,14 @@ TEST_CASE ("A block that only computes counts nothing")
 
 TEST_CASE ("Allocations are counted, in every form")
 {
-    CHECK (counts_of ([] { void* p = std::malloc (100); use (p); std::free (p); }).allocations == 2);
+    CHECK (counts_of (
+               []
+               {
+                   void* p = std::malloc (100);
+                   use (p);
+                   std::free (p);
+               })
+               .allocations == 2);
     CHECK (counts_of (
                []
                {
@@ -68,11 +75,33 @@ TEST_CASE ("Allocations are counted, in every form")
                    use (p);
                    delete p;
                })
-               .allocations
-           == 2);
-    CHECK (counts_of ([] { const std::vector<float> v (4096); use (v.data()); }).allocations == 2);
-    CHECK (counts_of ([] { auto* p = std::calloc (2, 50); use (p); p = std::realloc (p, 5000); use (p); std::free (p); }).allocations == 3);
-    CHECK (counts_of ([] { void* p = nullptr; REQUIRE (posix_memalign (&p, 64, 128) == 0); use (p); std::free (p); }).allocations == 2);
+               .allocations == 2);
+    CHECK (counts_of (
+               []
+               {
+                   const std::vector<float> v (4096);
+                   use (v.data());
+               })
+               .allocations == 2);
+    CHECK (counts_of (
+               []
+               {
+                   auto* p = std::calloc (2, 50);
+                   use (p);
+                   p = std::realloc (p, 5000);
+                   use (p);
+                   std::free (p);
+               })
+               .allocations == 3);
+    CHECK (counts_of (
+               []
+               {
+                   void* p = nullptr;
+                   REQUIRE (posix_memalign (&p, 64, 128) == 0);
+                   use (p);
+                   std::free (p);
+               })
+               .allocations == 2);
     auto owned = std::make_unique<int> (5);
     CHECK (counts_of ([&owned] { owned.reset(); }).allocations == 1); // to free is as bad
 }
@@ -84,7 +113,13 @@ TEST_CASE ("Locks are counted, taken or waited for")
     CHECK (counts_of ([&] { const std::lock_guard lock (mutex); }).locks == 1);
     CHECK (counts_of ([&] { const std::shared_lock lock (shared); }).locks == 1);
     CHECK (counts_of ([&] { const std::unique_lock lock (shared); }).locks == 1);
-    CHECK (counts_of ([&] { if (mutex.try_lock()) mutex.unlock(); }).locks == 0);
+    CHECK (counts_of (
+               [&]
+               {
+                   if (mutex.try_lock())
+                       mutex.unlock();
+               })
+               .locks == 0);
 }
 
 TEST_CASE ("System calls are counted, by library or by hand, and still work")
@@ -95,7 +130,14 @@ TEST_CASE ("System calls are counted, by library or by hand, and still work")
     CHECK (one.system_calls == 1);
     CHECK (one.last_system_call == SYS_getpid);
     CHECK (by_hand == pid);
-    CHECK (counts_of ([] { ::sched_yield(); ::sched_yield(); ::sched_yield(); }).system_calls == 3);
+    CHECK (counts_of (
+               []
+               {
+                   ::sched_yield();
+                   ::sched_yield();
+                   ::sched_yield();
+               })
+               .system_calls == 3);
     CHECK (counts_of ([] { std::this_thread::sleep_for (std::chrono::microseconds (1)); }).system_calls == 1);
     CHECK (counts_of ([] { std::ofstream ("/dev/null") << "text" << std::flush; }).system_calls >= 3);
     CHECK (counts_of ([] { std::thread ([] {}).join(); }).system_calls >= 1);
@@ -116,7 +158,7 @@ TEST_CASE ("A block that may wait may sleep, and nothing else")
 
 TEST_CASE ("Other threads are not watched")
 {
-    std::atomic<int> phase { 0 };
+    std::atomic<int> phase{0};
     std::thread other (
         [&phase]
         {

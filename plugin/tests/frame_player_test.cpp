@@ -35,7 +35,7 @@ std::vector<float> frame_of (uint64_t index)
 
 struct Fixture
 {
-    tests::TemporarySegment segment { { 48000, channels, frame_samples } };
+    tests::TemporarySegment segment{{48000, channels, frame_samples}};
     protocol::AudioRing& ring = segment->audio_out();
     FramePlayer player;
 
@@ -47,9 +47,9 @@ struct Fixture
 
     std::vector<float> read (uint32_t count, uint64_t complete = 1u << 20)
     {
-        std::vector<float> out (std::size_t { count } * channels);
+        std::vector<float> out (std::size_t{count} * channels);
         for (uint32_t done = 0; done < count;)
-            done += player.read (&ring, out.data() + std::size_t { done } * channels, count - done, complete);
+            done += player.read (&ring, out.data() + std::size_t{done} * channels, count - done, complete);
         return out;
     }
 };
@@ -62,7 +62,7 @@ TEST_CASE ("Frames play at their own place, in any piece")
     for (uint64_t k = 0; k < 20; ++k)
         REQUIRE (f.ring.write (1, k, frame_of (k).data()));
     uint64_t position = 0;
-    for (const uint32_t count : { 1u, 479u, 480u, 7u, 1000u, 3333u, 480u })
+    for (const uint32_t count : {1u, 479u, 480u, 7u, 1000u, 3333u, 480u})
     {
         const auto out = f.read (count);
         for (std::size_t i = 0; i < out.size(); i += channels, ++position)
@@ -79,8 +79,8 @@ TEST_CASE ("Lost and late frames never move the others")
     std::mt19937 random (7);
     Fixture f;
     constexpr uint64_t frames = 400;
-    uint64_t next = 0;  // frame to be written
-    uint64_t lost = 0;  // never written
+    uint64_t next = 0; // frame to be written
+    uint64_t lost = 0; // never written
     uint64_t delayed = 0;
     uint64_t checked = 0;
     std::vector<bool> is_lost (frames, false);
@@ -103,7 +103,8 @@ TEST_CASE ("Lost and late frames never move the others")
         const auto out = f.read (1 + random() % 700);
         for (std::size_t i = 0; i < out.size() / channels; ++i)
         {
-            // Either the true sample of this very position, or concealment, which is never louder than what was.
+            // Either the true sample of this very position, or concealment, which is never louder than what
+            // was.
             const auto expected = sample_at (start + i, 0);
             REQUIRE (std::abs (out[i * channels]) <= 2.01f);
             checked += out[i * channels] == expected ? 1 : 0;

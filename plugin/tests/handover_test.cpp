@@ -12,7 +12,7 @@ using bandmate::core::Handover;
 namespace
 {
 
-std::atomic<int> alive { 0 };
+std::atomic<int> alive{0};
 
 struct Object
 {
@@ -60,7 +60,7 @@ TEST_CASE ("Two threads hand over without a race, and nothing leaks")
     constexpr int offers = 20000;
     {
         Handover<Object> handover;
-        std::atomic<bool> done { false };
+        std::atomic<bool> done{false};
         std::thread link (
             [&]
             {
@@ -70,7 +70,7 @@ TEST_CASE ("Two threads hand over without a race, and nothing leaks")
                     handover.collect();
                 }
                 handover.offer (std::make_shared<Object> (offers + 1));
-                while (! done)
+                while (!done)
                     handover.collect();
             });
         int newest = 0;

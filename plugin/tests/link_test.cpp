@@ -93,7 +93,8 @@ TEST_CASE ("A killed server is started again, and the audio thread gets a new se
     REQUIRE (becomes (link, SessionProgress::ready));
     for (int round = 0; round < 3; ++round)
     {
-        REQUIRE (wait_for ([&link] { return link.segments().adopt() && link.segments().current() != nullptr; }));
+        REQUIRE (
+            wait_for ([&link] { return link.segments().adopt() && link.segments().current() != nullptr; }));
         const auto before = link::find_server (server.runtime());
         REQUIRE (before);
         server.kill_server();
@@ -105,27 +106,27 @@ TEST_CASE ("A killed server is started again, and the audio thread gets a new se
 
 TEST_CASE ("Without a command the link says what to do, and plays once there is one")
 {
-    ServerFixture server (std::vector<std::string> {});
+    ServerFixture server (std::vector<std::string>{});
     link::Link link;
     link.request (request());
     REQUIRE (becomes (link, SessionProgress::unavailable));
     CHECK (link.status().phase == LinkPhase::failed);
     CHECK (link.status().remedy.find ("bandmate plugin install") != std::string::npos);
-    server.write_config ({ BANDMATE_TONE_SERVER });
+    server.write_config ({BANDMATE_TONE_SERVER});
     CHECK (becomes (link, SessionProgress::ready));
 }
 
 TEST_CASE ("A command that cannot be run or fails at once is told")
 {
     {
-        ServerFixture server ({ "/nowhere/bandmate" });
+        ServerFixture server ({"/nowhere/bandmate"});
         link::Link link;
         link.request (request());
         REQUIRE (becomes (link, SessionProgress::unavailable));
         CHECK (link.status().problem.find ("/nowhere/bandmate") != std::string::npos);
     }
     {
-        ServerFixture server ({ BANDMATE_TONE_SERVER, "--exit", "3" });
+        ServerFixture server ({BANDMATE_TONE_SERVER, "--exit", "3"});
         link::Link link;
         link.request (request());
         REQUIRE (becomes (link, SessionProgress::unavailable));
@@ -144,7 +145,8 @@ TEST_CASE ("A stale discovery file is replaced")
     };
     SECTION ("of a dead process")
     {
-        write (R"({"protocol":1,"pid":999999,"endpoint":"ipc:///nowhere","token":"x","started":0,"version":"0"})");
+        write (
+            R"({"protocol":1,"pid":999999,"endpoint":"ipc:///nowhere","token":"x","started":0,"version":"0"})");
     }
     SECTION ("that is no JSON")
     {
@@ -152,8 +154,8 @@ TEST_CASE ("A stale discovery file is replaced")
     }
     SECTION ("of a living process that does not answer")
     {
-        write (R"({"protocol":1,"pid":)" + std::to_string (::getpid())
-               + R"(,"endpoint":"ipc:///tmp/bandmate-no-such-socket","token":"x","started":0,"version":"0"})");
+        write (R"({"protocol":1,"pid":)" + std::to_string (::getpid()) +
+               R"(,"endpoint":"ipc:///tmp/bandmate-no-such-socket","token":"x","started":0,"version":"0"})");
     }
     link::Link link;
     link.request (request());
@@ -171,7 +173,7 @@ TEST_CASE ("New prompts are waited for; refused ones are told and leave the sess
         CHECK (becomes (link, SessionProgress::ready));
         CHECK (link.status().prompts_in_force);
     }
-    ServerFixture server ({ BANDMATE_TONE_SERVER, "--refuse-prompts" });
+    ServerFixture server ({BANDMATE_TONE_SERVER, "--refuse-prompts"});
     link::Link link;
     link.request (request());
     REQUIRE (becomes (link, SessionProgress::ready));
@@ -188,9 +190,7 @@ TEST_CASE ("A model that is not here is named")
     {
         wanted.facts.reset();
     }
-    SECTION ("nor to the server")
-    {
-    }
+    SECTION ("nor to the server") {}
     link.request (wanted);
     REQUIRE (becomes (link, SessionProgress::unavailable));
     CHECK (link.status().problem.find ("some other") != std::string::npos);
@@ -200,8 +200,10 @@ TEST_CASE ("Settings that cannot be used are told, and do not throw")
 {
     ServerFixture server;
     const auto path = link::config_folder() / "engine.json";
-    for (const auto* text : { "", "[]", "{", "{\"command\": 5}", "{\"command\": [], \"default_model\": \"x\", \"models\": [{}]}",
-                              "{\"command\": [], \"default_model\": \"x\", \"models\": [{\"name\": \"x\", \"sample_rate\": -1}]}" })
+    for (const auto* text :
+         {"", "[]", "{", "{\"command\": 5}", "{\"command\": [], \"default_model\": \"x\", \"models\": [{}]}",
+          "{\"command\": [], \"default_model\": \"x\", \"models\": [{\"name\": \"x\", \"sample_rate\": "
+          "-1}]}"})
     {
         std::ofstream (path) << text;
         CAPTURE (text);
@@ -218,7 +220,7 @@ TEST_CASE ("The environment overrides the settings")
     ::setenv ("BANDMATE_SERVER_COMMAND", "[\"/a b/c\", \"d\"]", 1);
     auto config = link::load_engine_config();
     CHECK (config.default_model == "other");
-    CHECK (config.command == std::vector<std::string> { "/a b/c", "d" });
+    CHECK (config.command == std::vector<std::string>{"/a b/c", "d"});
     ::setenv ("BANDMATE_SERVER_COMMAND", "/bin/x  --flag", 1);
-    CHECK (link::load_engine_config().command == std::vector<std::string> { "/bin/x", "--flag" });
+    CHECK (link::load_engine_config().command == std::vector<std::string>{"/bin/x", "--flag"});
 }

@@ -65,6 +65,7 @@ TEST_CASE ("Illegal events change nothing")
     PerformanceState state;
     CHECK_FALSE (state.apply (Event::note_on (0, 16, 60, 1.0)));
     CHECK_FALSE (state.apply (Event::parameter (0, ParameterId::temperature, 99.0)));
-    CHECK_FALSE (state.apply (Event::parameter (0, ParameterId::temperature, state.parameter (static_cast<uint32_t> (ParameterId::temperature)))));
+    CHECK_FALSE (state.apply (Event::parameter (
+        0, ParameterId::temperature, state.parameter (static_cast<uint32_t> (ParameterId::temperature)))));
     CHECK (snapshot_of (state).size() == parameter_count);
 }

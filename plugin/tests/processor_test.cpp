@@ -118,7 +118,7 @@ TEST_CASE ("Constructing starts nothing")
 
 TEST_CASE ("Live blocks neither allocate, lock nor call the system, whatever happens")
 {
-    for (const auto rate : { 48000.0, 44100.0, 96000.0 })
+    for (const auto rate : {48000.0, 44100.0, 96000.0})
     {
         ServerFixture server;
         Host host (rate, 256);
@@ -128,12 +128,14 @@ TEST_CASE ("Live blocks neither allocate, lock nor call the system, whatever hap
         const auto& counts = host.processor.stream_counts();
         for (int i = 0; i < 3000; ++i)
         {
-            const int sizes[] = { 0, 1, 17, 255, 256, 257, 1000, 4096 };
+            const int sizes[] = {0, 1, 17, 255, 256, 257, 1000, 4096};
             const int size = sizes[random() % std::size (sizes)];
             for (int n = 0; n < 4 && size > 0; ++n)
-                host.midi.addEvent (juce::MidiMessage (static_cast<int> (0x80 + random() % 0x70), static_cast<int> (random() % 128), static_cast<int> (random() % 128)),
+                host.midi.addEvent (juce::MidiMessage (static_cast<int> (0x80 + random() % 0x70),
+                                                       static_cast<int> (random() % 128),
+                                                       static_cast<int> (random() % 128)),
                                     static_cast<int> (random() % static_cast<unsigned> (size)));
-            const uint8_t long_message[] = { 0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xf7 };
+            const uint8_t long_message[] = {0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xf7};
             host.midi.addEvent (long_message, sizeof long_message, 0);
             if (i % 10 == 0)
                 for (auto* p : host.processor.getParameters())
@@ -142,7 +144,8 @@ TEST_CASE ("Live blocks neither allocate, lock nor call the system, whatever hap
             if (i % 500 == 0)
                 host.processor.reset();
             if (i == 1000)
-                server.kill_server(); // the link finds out, takes the segment away and brings a new one, all while blocks go on
+                server.kill_server(); // the link finds out, takes the segment away and brings a new one, all
+                                      // while blocks go on
             if (i > 1000 && i % 200 == 0)
                 host.becomes_ready();
             juce::AudioBuffer<float> buffer (2, size);
@@ -224,7 +227,7 @@ TEST_CASE ("State goes round, prompts and an unknown model included")
         Host host;
         plugin::SessionState session;
         session.model = "not installed here";
-        session.prompts = { "Klavier, weich", "", "<&\"'> 🎷", "", "", "six" };
+        session.prompts = {"Klavier, weich", "", "<&\"'> 🎷", "", "", "six"};
         host.processor.set_session (session);
         parameter (host, "temperature").setValueNotifyingHost (0.75f);
         parameter (host, "seed").setValueNotifyingHost (parameter (host, "seed").convertTo0to1 (12345.0f));

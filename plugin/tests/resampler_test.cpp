@@ -35,7 +35,8 @@ double centre_of (const std::vector<float>& signal)
 }
 
 // Pulls output in blocks as the plugin does, and notes how far ahead the input was read.
-std::vector<float> pull (Resampler& resampler, const std::vector<float>& in, uint32_t block, double in_per_out, double& most_ahead)
+std::vector<float> pull (Resampler& resampler, const std::vector<float>& in, uint32_t block,
+                         double in_per_out, double& most_ahead)
 {
     std::vector<float> out;
     uint64_t used = 0;
@@ -46,10 +47,12 @@ std::vector<float> pull (Resampler& resampler, const std::vector<float>& in, uin
         uint32_t made = 0;
         for (int tries = 0; made < block && tries < 100; ++tries)
         {
-            const auto wanted = static_cast<uint32_t> (resampler.missing (block - made)) + (tries > 0 ? 1 : 0);
+            const auto wanted =
+                static_cast<uint32_t> (resampler.missing (block - made)) + (tries > 0 ? 1 : 0);
             if (used + wanted > in.size())
                 return out;
-            const auto moved = resampler.process (in.data() + used, wanted, out.data() + before + made, block - made);
+            const auto moved =
+                resampler.process (in.data() + used, wanted, out.data() + before + made, block - made);
             used += moved.used;
             made += moved.made;
         }
@@ -63,8 +66,8 @@ std::vector<float> pull (Resampler& resampler, const std::vector<float>& in, uin
 
 TEST_CASE ("What comes out lies where it went in, at every rate and block size")
 {
-    for (const auto host_rate : { 44100.0, 88200.0, 96000.0, 22050.0 })
-        for (const auto block : { 1u, 7u, 64u, 512u, 1023u })
+    for (const auto host_rate : {44100.0, 88200.0, 96000.0, 22050.0})
+        for (const auto block : {1u, 7u, 64u, 512u, 1023u})
         {
             const auto in_per_out = 48000.0 / host_rate;
             Resampler resampler (48000.0, host_rate, 1);

@@ -21,10 +21,11 @@ namespace bandmate::tests
 {
 
 // Polls until `done` or the limit; true if done.
-inline bool wait_for (const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds (20))
+inline bool wait_for (const std::function<bool()>& done,
+                      std::chrono::milliseconds limit = std::chrono::seconds (20))
 {
     const auto end = std::chrono::steady_clock::now() + limit;
-    while (! done())
+    while (!done())
     {
         if (std::chrono::steady_clock::now() > end)
             return false;
@@ -36,11 +37,11 @@ inline bool wait_for (const std::function<bool()>& done, std::chrono::millisecon
 class ServerFixture
 {
 public:
-    explicit ServerFixture (std::vector<std::string> command = { BANDMATE_TONE_SERVER })
+    explicit ServerFixture (std::vector<std::string> command = {BANDMATE_TONE_SERVER})
     {
         static int number = 0;
-        folder_ = std::filesystem::temp_directory_path()
-                  / ("bandmate-" + std::to_string (::getpid()) + "-" + std::to_string (++number));
+        folder_ = std::filesystem::temp_directory_path() /
+                  ("bandmate-" + std::to_string (::getpid()) + "-" + std::to_string (++number));
         std::filesystem::create_directories (folder_ / "config");
         ::setenv ("BANDMATE_RUNTIME_DIR", (folder_ / "run").c_str(), 1);
         ::setenv ("BANDMATE_CONFIG_DIR", (folder_ / "config").c_str(), 1);
@@ -58,12 +59,15 @@ public:
 
     void write_config (std::vector<std::string> command)
     {
-        const nlohmann::json config {
-            { "command", command },
-            { "default_model", "tone" },
-            { "models",
-              { { { "name", "tone" }, { "frame_samples", 1920 }, { "sample_rate", 48000 }, { "channels", 2 }, { "delay_samples", 0 }, { "budget_ms", 1.0 } } } }
-        };
+        const nlohmann::json config{{"command", command},
+                                    {"default_model", "tone"},
+                                    {"models",
+                                     {{{"name", "tone"},
+                                       {"frame_samples", 1920},
+                                       {"sample_rate", 48000},
+                                       {"channels", 2},
+                                       {"delay_samples", 0},
+                                       {"budget_ms", 1.0}}}}};
         std::ofstream (folder_ / "config" / "engine.json") << config;
     }
 
@@ -75,7 +79,7 @@ public:
         if (const auto server = link::find_server (runtime()))
         {
             ::kill (server->pid, SIGKILL);
-            wait_for ([&server] { return ! link::is_process_alive (server->pid); });
+            wait_for ([&server] { return !link::is_process_alive (server->pid); });
         }
     }
 

@@ -12,11 +12,11 @@ using namespace bandmate;
 namespace
 {
 
-const core::ModelFacts model { "tone", 48000, 1920, 2, 0, 0.0 };
+const core::ModelFacts model{"tone", 48000, 1920, 2, 0, 0.0};
 
 struct Fixture
 {
-    tests::TemporarySegment segment { { 48000, 2, 1920 }, { 1024, 4, 4 } };
+    tests::TemporarySegment segment{{48000, 2, 1920}, {1024, 4, 4}};
     core::SideChain side_chain;
     std::vector<float> left;
     std::vector<protocol::FrameView> frames;
@@ -45,13 +45,14 @@ struct Fixture
 
 TEST_CASE ("The side chain arrives on the model's grid, at every rate")
 {
-    for (const auto rate : { 48000.0, 44100.0, 96000.0 })
+    for (const auto rate : {48000.0, 44100.0, 96000.0})
     {
         Fixture f (rate);
         const auto place = static_cast<std::size_t> (rate / 5.0);
         std::vector<float> in (static_cast<std::size_t> (rate), 0.0f);
         for (std::size_t i = 0; i < in.size(); ++i)
-            in[i] = static_cast<float> (std::exp (-0.5 * std::pow ((static_cast<double> (i) - static_cast<double> (place)) / 20.0, 2.0)));
+            in[i] = static_cast<float> (std::exp (
+                -0.5 * std::pow ((static_cast<double> (i) - static_cast<double> (place)) / 20.0, 2.0)));
         for (std::size_t start = 0; start + 512 <= in.size(); start += 512)
         {
             f.side_chain.write (f.segment->audio_in(), in.data() + start, nullptr, 512);

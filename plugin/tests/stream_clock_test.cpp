@@ -18,7 +18,7 @@ TEST_CASE ("At equal rates model time is host time")
 
 TEST_CASE ("Model time never falls, and never strays by more than half a sample, over a day")
 {
-    for (const auto host_rate : { 44100.0, 88200.0, 96000.0, 47952.047952 })
+    for (const auto host_rate : {44100.0, 88200.0, 96000.0, 47952.047952})
     {
         StreamClock clock;
         clock.set_rates (host_rate, 48000.0);
@@ -27,10 +27,11 @@ TEST_CASE ("Model time never falls, and never strays by more than half a sample,
         uint32_t block = 1;
         while (static_cast<double> (host) < host_rate * 86400.0)
         {
-            for (const auto offset : { 0u, block / 2, block - 1 })
+            for (const auto offset : {0u, block / 2, block - 1})
             {
                 const auto now = clock.model_time (offset);
-                const auto exact = static_cast<long double> (host + offset) * 48000.0L / static_cast<long double> (host_rate);
+                const auto exact = static_cast<long double> (host + offset) * 48000.0L /
+                                   static_cast<long double> (host_rate);
                 REQUIRE (now >= before);
                 REQUIRE (std::abs (static_cast<double> (static_cast<long double> (now) - exact)) <= 0.5001);
                 before = now;

@@ -27,12 +27,12 @@ struct Note
 // A stream and the other end of its segment, stepped in turns: no thread, no clock on the wall.
 struct Fixture
 {
-    core::ModelFacts model { "tone", 48000, 1920, 2, 0, 0.0 };
+    core::ModelFacts model{"tone", 48000, 1920, 2, 0, 0.0};
     double host_rate = 48000.0;
     uint32_t max_block = 512;
     core::SegmentHandover handover;
-    std::atomic<SessionProgress> progress { SessionProgress::ready };
-    core::Stream stream { handover, progress };
+    std::atomic<SessionProgress> progress{SessionProgress::ready};
+    core::Stream stream{handover, progress};
     BlockContext context;
     std::unique_ptr<tests::TemporarySegment> file;
     std::unique_ptr<tests::ToneSession> server;
@@ -53,7 +53,7 @@ struct Fixture
         input.model_rate_hz = model.sample_rate_hz;
         input.frame_samples = model.frame_samples;
         input.model_delay_samples = model.delay_samples;
-        input.resampler_ahead_samples = stream.prepare ({ model, host_rate, max_block });
+        input.resampler_ahead_samples = stream.prepare ({model, host_rate, max_block});
         latency = static_cast<uint32_t> (core::latency (input).total());
         stream.set_latency (latency);
         position = 0;
@@ -64,7 +64,7 @@ struct Fixture
         handover.collect();
         server.reset();
         file = std::make_unique<tests::TemporarySegment> (
-            protocol::FrameShape { model.sample_rate_hz, model.channels, model.frame_samples }, capacities);
+            protocol::FrameShape{model.sample_rate_hz, model.channels, model.frame_samples}, capacities);
         server = std::make_unique<tests::ToneSession> (file->path(), model.delay_samples);
         handover.offer (file->get());
     }
@@ -109,15 +109,16 @@ std::size_t peak (const std::vector<float>& signal, std::size_t from, std::size_
 
 TEST_CASE ("At the model's own rate a note comes out at its sample plus the reported latency")
 {
-    for (const auto delay : { 0u, 700u })
-        for (const auto block : { 1u, 3u, 64u, 441u, 512u, 8192u })
+    for (const auto delay : {0u, 700u})
+        for (const auto block : {1u, 3u, 64u, 441u, 512u, 8192u})
         {
             Fixture f;
             f.model.delay_samples = delay;
             f.max_block = block;
             f.prepare();
             f.attach();
-            const std::vector<Note> notes { { 0, 0.5 }, { 1, 0.25 }, { 1919, 0.75 }, { 1920, 0.5 }, { 10007, 1.0 }, { 20011, 0.125 } };
+            const std::vector<Note> notes{{0, 0.5},    {1, 0.25},    {1919, 0.75},
+                                          {1920, 0.5}, {10007, 1.0}, {20011, 0.125}};
             const auto out = f.render (40000, block, notes);
             std::vector<float> expected (out.size(), 0.0f);
             for (const auto& note : notes)
@@ -130,15 +131,15 @@ TEST_CASE ("At the model's own rate a note comes out at its sample plus the repo
 
 TEST_CASE ("At other rates a note comes out within one sample of its place")
 {
-    for (const auto rate : { 44100.0, 88200.0, 96000.0 })
-        for (const auto block : { 1u, 37u, 512u, 4096u })
+    for (const auto rate : {44100.0, 88200.0, 96000.0})
+        for (const auto block : {1u, 37u, 512u, 4096u})
         {
             Fixture f;
             f.host_rate = rate;
             f.max_block = block;
             f.prepare();
             f.attach();
-            const std::vector<Note> notes { { 3000, 1.0 }, { 15001, 1.0 }, { 33333, 1.0 } };
+            const std::vector<Note> notes{{3000, 1.0}, {15001, 1.0}, {33333, 1.0}};
             const auto out = f.render (60000, block, notes);
             CAPTURE (rate, block, f.latency);
             for (const auto& note : notes)
@@ -157,9 +158,9 @@ TEST_CASE ("After lost frames everything is still at its place")
     Fixture f;
     f.prepare();
     f.attach();
-    f.server->lost = { 2, 3, 7 };
+    f.server->lost = {2, 3, 7};
     // In frames 2 (lost), 5 and 12, clear of the fades.
-    const std::vector<Note> notes { { 4500, 1.0 }, { 10500, 0.5 }, { 24500, 0.25 } };
+    const std::vector<Note> notes{{4500, 1.0}, {10500, 0.5}, {24500, 0.25}};
     const auto out = f.render (40000, 512, notes);
     CHECK (out[4500 + f.latency] == 0.0f);
     CHECK (out[10500 + f.latency] == 0.5f);
@@ -173,7 +174,7 @@ TEST_CASE ("Blocks of no samples, and of every size in turn")
     f.max_block = 1000;
     f.prepare();
     f.attach();
-    const std::vector<Note> notes { { 5003, 1.0 } };
+    const std::vector<Note> notes{{5003, 1.0}};
     std::vector<float> out;
     for (uint32_t size = 0; out.size() < 20000; size = (size + 77) % 1001)
         f.block (size, notes, out);
@@ -199,7 +200,8 @@ TEST_CASE ("A new epoch begins with the seed, all parameters and the held notes"
     const auto& events = f.server->events;
     REQUIRE (events.size() >= protocol::parameter_count + 1);
     CHECK (events[static_cast<size_t> (protocol::ParameterId::temperature)].value == 0.5);
-    const auto held = std::find_if (events.begin(), events.end(), [] (const Event& e) { return e.type == EventType::note_on; });
+    const auto held = std::find_if (events.begin(), events.end(),
+                                    [] (const Event& e) { return e.type == EventType::note_on; });
     REQUIRE (held != events.end());
     CHECK (held->index == 67);
     CHECK (held->time == 0);
@@ -210,7 +212,7 @@ TEST_CASE ("A reset makes the next render equal to the first")
     Fixture f;
     f.prepare();
     f.attach();
-    const std::vector<Note> notes { { 700, 1.0 }, { 9000, 0.5 } };
+    const std::vector<Note> notes{{700, 1.0}, {9000, 0.5}};
     const auto first = f.render (20480, 512, notes);
     f.stream.request_reset();
     f.position = 0;
@@ -219,7 +221,7 @@ TEST_CASE ("A reset makes the next render equal to the first")
 
 TEST_CASE ("Restart on play begins a new epoch when the transport starts, and only then")
 {
-    for (const bool restart : { false, true })
+    for (const bool restart : {false, true})
     {
         Fixture f;
         f.prepare();
@@ -246,14 +248,15 @@ TEST_CASE ("When the transport stops no note stays")
     f.context.transport.is_playing = false;
     f.render (4096, 512, {});
     const auto& events = f.server->events;
-    CHECK (std::count_if (events.begin(), events.end(), [] (const Event& e) { return e.type == EventType::all_notes_off; }) == 1);
+    CHECK (std::count_if (events.begin(), events.end(),
+                          [] (const Event& e) { return e.type == EventType::all_notes_off; }) == 1);
 }
 
 TEST_CASE ("A full event ring is made whole by a new epoch")
 {
     Fixture f;
     f.prepare();
-    f.attach ({ 8192, 64, 64 });
+    f.attach ({8192, 64, 64});
     f.render (512, 512, {});
     const auto before = f.stream.counts().epoch.load();
     f.stream.begin (512, f.context);
@@ -265,7 +268,8 @@ TEST_CASE ("A full event ring is made whole by a new epoch")
     f.render (16384, 512, {});
     CHECK (f.stream.counts().epoch.load() == before + 1);
     const auto& events = f.server->events;
-    CHECK (std::count_if (events.begin(), events.end(), [] (const Event& e) { return e.type == EventType::note_on; }) == 100);
+    CHECK (std::count_if (events.begin(), events.end(),
+                          [] (const Event& e) { return e.type == EventType::note_on; }) == 100);
 }
 
 TEST_CASE ("A segment taken away leaves silence, a new one plays on")
@@ -276,11 +280,11 @@ TEST_CASE ("A segment taken away leaves silence, a new one plays on")
     f.render (8192, 512, {});
     f.handover.offer (nullptr);
     f.server.reset();
-    const auto silent = f.render (4096, 512, { { f.position + 10, 1.0 } });
+    const auto silent = f.render (4096, 512, {{f.position + 10, 1.0}});
     CHECK (std::all_of (silent.begin(), silent.end(), [] (float x) { return x == 0.0f; }));
     f.attach();
     const auto start = f.position;
-    const auto out = f.render (16384, 512, { { start + 6000, 1.0 } });
+    const auto out = f.render (16384, 512, {{start + 6000, 1.0}});
     CHECK (out[6000 + f.latency] == 1.0f);
 }
 
@@ -290,8 +294,8 @@ TEST_CASE ("Offline it waits for frames, but not for ever and not twice")
     f.prepare();
     f.attach();
     f.context.is_offline = true;
-    f.stream.set_wait_limits ({ std::chrono::milliseconds (50), std::chrono::milliseconds (50) });
-    f.server->lost = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+    f.stream.set_wait_limits ({std::chrono::milliseconds (50), std::chrono::milliseconds (50)});
+    f.server->lost = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const auto start = std::chrono::steady_clock::now();
     f.render (30000, 512, {}); // 16 frames that never come
     CHECK (std::chrono::steady_clock::now() - start < std::chrono::seconds (5));

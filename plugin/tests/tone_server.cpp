@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A server without a model: the real socket, discovery file and segments, and ToneSession's exact clicks. What the plugin's
-// own tests start, kill and start again. Ends by itself when it has had no session for some seconds.
+// A server without a model: the real socket, discovery file and segments, and ToneSession's exact clicks.
+// What the plugin's own tests start, kill and start again. Ends by itself when it has had no session for some
+// seconds.
 //
 //     tone_server [--refuse-prompts] [--exit STATUS]
 #include "tone_session.hpp"
@@ -29,7 +30,7 @@ namespace
 
 constexpr auto idle_limit = std::chrono::seconds (5);
 constexpr const char* token = "tone";
-const ModelInfo model { "tone", { 48000, 2, 1920, 0 }, 1.0 };
+const ModelInfo model{"tone", {48000, 2, 1920, 0}, 1.0};
 
 class Server
 {
@@ -39,8 +40,8 @@ public:
         const auto folder = link::runtime_folder();
         const auto endpoint = "ipc://" + (folder / "tone.sock").string();
         socket_.bind (endpoint);
-        const nlohmann::json record { { "protocol", 1 }, { "pid", ::getpid() }, { "endpoint", endpoint },
-                                      { "token", token }, { "started", 0 },     { "version", "test" } };
+        const nlohmann::json record{{"protocol", 1},  {"pid", ::getpid()}, {"endpoint", endpoint},
+                                    {"token", token}, {"started", 0},      {"version", "test"}};
         const auto temporary = folder / "server.json.new";
         std::ofstream (temporary) << record;
         ::chmod (temporary.c_str(), 0600);
@@ -52,14 +53,14 @@ public:
         auto last_use = Clock::now();
         while (Clock::now() - last_use < idle_limit)
         {
-            zmq::pollitem_t item { socket_.handle(), 0, ZMQ_POLLIN, 0 };
+            zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
             zmq::poll (&item, 1, std::chrono::milliseconds (1));
             zmq::message_t peer, bytes;
             while (socket_.recv (peer, zmq::recv_flags::dontwait) && socket_.recv (bytes))
                 answer (peer, bytes);
             for (auto& [id, session] : sessions_)
                 session->step();
-            if (! sessions_.empty())
+            if (!sessions_.empty())
                 last_use = Clock::now();
         }
     }
@@ -78,17 +79,17 @@ private:
         }
         catch (const Error& error)
         {
-            reply.body = ErrorReply { error.code(), error.what(), error.hint() };
+            reply.body = ErrorReply{error.code(), error.what(), error.hint()};
         }
         const auto out = encode (reply);
         socket_.send (zmq::buffer (peer.data(), peer.size()), zmq::send_flags::sndmore);
         socket_.send (zmq::buffer (out), zmq::send_flags::none);
     }
 
-    Reply::Body reply_to (const Hello&) { return HelloReply { "test", message_version, { model } }; }
-    Reply::Body reply_to (const Ping&) { return PingReply {}; }
-    Reply::Body reply_to (const ListModels&) { return ListModelsReply { { model } }; }
-    Reply::Body reply_to (const Status&) { return StatusReply {}; }
+    Reply::Body reply_to (const Hello&) { return HelloReply{"test", message_version, {model}}; }
+    Reply::Body reply_to (const Ping&) { return PingReply{}; }
+    Reply::Body reply_to (const ListModels&) { return ListModelsReply{{model}}; }
+    Reply::Body reply_to (const Status&) { return StatusReply{}; }
     Reply::Body reply_to (const Shutdown&) { std::exit (0); }
 
     Reply::Body reply_to (const Open& open)
@@ -96,14 +97,14 @@ private:
         if (open.model != model.name)
             throw Error (error_code::unknown_model, "No such model.");
         sessions_[++newest_] = std::make_unique<tests::ToneSession> (open.segment, model.frame.delay_samples);
-        return OpenReply { newest_, model.frame, model.budget_ms };
+        return OpenReply{newest_, model.frame, model.budget_ms};
     }
 
     Reply::Body reply_to (const SetPrompts& prompts)
     {
         if (refuse_prompts_)
             throw Error (error_code::internal, "These prompts are refused.", "Try others.");
-        return SetPromptsReply { prompts.session, prompts.revision };
+        return SetPromptsReply{prompts.session, prompts.revision};
     }
 
     Reply::Body reply_to (const Close& close)
@@ -116,7 +117,7 @@ private:
 
     bool refuse_prompts_;
     zmq::context_t context_;
-    zmq::socket_t socket_ { context_, zmq::socket_type::router };
+    zmq::socket_t socket_{context_, zmq::socket_type::router};
     std::map<uint32_t, std::unique_ptr<tests::ToneSession>> sessions_;
     uint32_t newest_ = 0;
 };

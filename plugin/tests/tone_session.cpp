@@ -12,7 +12,7 @@ using namespace protocol;
 
 TemporarySegment::TemporarySegment (FrameShape shape, Capacities capacities)
 {
-    static std::atomic<int> number { 0 };
+    static std::atomic<int> number{0};
     const auto name = "bandmate-test-" + std::to_string (process_id()) + "-" + std::to_string (++number);
     path_ = (std::filesystem::temp_directory_path() / name).string();
     segment_ = std::make_shared<Segment> (Segment::create (path_, shape, capacities));
@@ -35,12 +35,12 @@ void ToneSession::step()
     while (true)
     {
         const auto position = segment_.published().read();
-        if (! position || position->epoch == 0)
+        if (!position || position->epoch == 0)
             return;
         if (position->epoch != epoch_)
         {
             const auto start = segment_.events().enter_newest_epoch();
-            if (! start)
+            if (!start)
                 return;
             epoch_ = start->epoch;
             seed_ = start->seed;
@@ -48,7 +48,7 @@ void ToneSession::step()
             events.clear();
             continue;
         }
-        const auto frame = std::uint64_t { segment_.shape().frame_samples };
+        const auto frame = std::uint64_t{segment_.shape().frame_samples};
         if (position->until < (next_ + 1) * frame || segment_.audio_out().free_slots() == 0)
             return;
         make_frame();
@@ -63,7 +63,7 @@ void ToneSession::make_frame()
     while (const auto count = segment_.events().read (start + shape.frame_samples, read, 256))
         events.insert (events.end(), read, read + count);
 
-    std::vector<float> samples (std::size_t { shape.frame_samples } * shape.channels, 0.0f);
+    std::vector<float> samples (std::size_t{shape.frame_samples} * shape.channels, 0.0f);
     for (const auto& event : events)
     {
         const auto place = event.time + delay_;

@@ -27,8 +27,8 @@ private:
     std::shared_ptr<protocol::Segment> segment_;
 };
 
-// Follows the time rules of the protocol: frame k is made when its input is published, out of exactly the events before
-// its end. Each note on is one sample of its velocity, D samples after its time.
+// Follows the time rules of the protocol: frame k is made when its input is published, out of exactly the
+// events before its end. Each note on is one sample of its velocity, D samples after its time.
 class ToneSession
 {
 public:
@@ -37,8 +37,8 @@ public:
     // Makes all frames that can be made, but for those in `lost`.
     void step();
 
-    std::vector<uint64_t> lost;               // frame indices never to be written
-    std::vector<protocol::Event> events;      // all of the current epoch so far
+    std::vector<uint64_t> lost;          // frame indices never to be written
+    std::vector<protocol::Event> events; // all of the current epoch so far
     uint32_t epoch() const { return epoch_; }
     uint64_t seed() const { return seed_; }
     protocol::Segment& segment() { return segment_; }

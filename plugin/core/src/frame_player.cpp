@@ -37,7 +37,8 @@ void FramePlayer::restart (uint32_t epoch, uint64_t position) noexcept
     tail_.clear();
 }
 
-uint32_t FramePlayer::read (protocol::AudioRing* ring, float* out, uint32_t count, uint64_t complete_frames) noexcept
+uint32_t FramePlayer::read (protocol::AudioRing* ring, float* out, uint32_t count,
+                            uint64_t complete_frames) noexcept
 {
     const auto index = position_ / frame_samples_;
     const auto offset = static_cast<uint32_t> (position_ % frame_samples_);
@@ -61,13 +62,14 @@ bool FramePlayer::is_next_decided (protocol::AudioRing& ring, uint64_t complete_
     return find (ring, position_ / frame_samples_, complete_frames).has_value() || ring.available() > 0;
 }
 
-std::optional<protocol::FrameView> FramePlayer::find (protocol::AudioRing& ring, uint64_t index, uint64_t complete_frames) noexcept
+std::optional<protocol::FrameView> FramePlayer::find (protocol::AudioRing& ring, uint64_t index,
+                                                      uint64_t complete_frames) noexcept
 {
     // Bounded: a writer that fills the ring while it is being emptied cannot hold the audio thread here.
     for (uint32_t dropped = 0; dropped <= ring.capacity(); ++dropped)
     {
         const auto frame = ring.front();
-        if (! frame)
+        if (!frame)
             return std::nullopt;
         if (frame->epoch == epoch_ && frame->index < complete_frames)
         {
@@ -86,15 +88,16 @@ std::optional<protocol::FrameView> FramePlayer::find (protocol::AudioRing& ring,
     return std::nullopt;
 }
 
-void FramePlayer::play (const protocol::FrameView& frame, uint32_t offset, float* out, uint32_t count) noexcept
+void FramePlayer::play (const protocol::FrameView& frame, uint32_t offset, float* out,
+                        uint32_t count) noexcept
 {
     if (in_gap_)
     {
         in_gap_ = false;
         fade_in_left_ = fade_samples_;
     }
-    const auto* from = frame.samples + std::size_t { offset } * channels_;
-    for (std::size_t i = 0; i < std::size_t { count } * channels_; ++i)
+    const auto* from = frame.samples + std::size_t{offset} * channels_;
+    for (std::size_t i = 0; i < std::size_t{count} * channels_; ++i)
     {
         const auto sample = from[i];
         out[i] = is_playable (sample) ? sample : 0.0f;
@@ -104,14 +107,14 @@ void FramePlayer::play (const protocol::FrameView& frame, uint32_t offset, float
     {
         const auto gain = 1.0f - static_cast<float> (fade_in_left_) / static_cast<float> (fade_samples_);
         for (uint32_t c = 0; c < channels_; ++c)
-            out[std::size_t { i } * channels_ + c] *= gain;
+            out[std::size_t{i} * channels_ + c] *= gain;
     }
     tail_.add_to (out, count);
 }
 
 void FramePlayer::conceal (uint64_t index, float* out, uint32_t count) noexcept
 {
-    if (! in_gap_)
+    if (!in_gap_)
     {
         in_gap_ = true;
         tail_.start();
@@ -121,7 +124,7 @@ void FramePlayer::conceal (uint64_t index, float* out, uint32_t count) noexcept
         counted_gap_ = index;
         ++counts_.underruns;
     }
-    std::fill_n (out, std::size_t { count } * channels_, 0.0f);
+    std::fill_n (out, std::size_t{count} * channels_, 0.0f);
     tail_.add_to (out, count);
 }
 

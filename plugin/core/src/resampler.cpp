@@ -71,9 +71,10 @@ uint64_t Resampler::missing (uint32_t count) const noexcept
     return needed > used_ ? needed - used_ : 0;
 }
 
-Resampler::Moved Resampler::process (const float* in, uint32_t in_count, float* out, uint32_t out_count) noexcept
+Resampler::Moved Resampler::process (const float* in, uint32_t in_count, float* out,
+                                     uint32_t out_count) noexcept
 {
-    SRC_DATA data {};
+    SRC_DATA data{};
     data.data_in = in;
     data.data_out = out;
     data.input_frames = static_cast<long> (in_count);
@@ -83,7 +84,7 @@ Resampler::Moved Resampler::process (const float* in, uint32_t in_count, float* 
         return {};
     used_ += static_cast<uint64_t> (data.input_frames_used);
     made_ += static_cast<uint64_t> (data.output_frames_gen);
-    return { static_cast<uint32_t> (data.input_frames_used), static_cast<uint32_t> (data.output_frames_gen) };
+    return {static_cast<uint32_t> (data.input_frames_used), static_cast<uint32_t> (data.output_frames_gen)};
 }
 
 } // namespace bandmate::core

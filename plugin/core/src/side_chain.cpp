@@ -20,8 +20,8 @@ void SideChain::prepare (const ModelFacts& model, double host_rate_hz, uint32_t 
     resampler_.reset();
     if (host_rate_hz != model.sample_rate_hz)
         resampler_.emplace (host_rate_hz, model.sample_rate_hz, model.channels);
-    host_scratch_.assign (std::size_t { max_block_samples } * channels_, 0.0f);
-    model_scratch_.assign (std::size_t { model_chunk_samples } * channels_, 0.0f);
+    host_scratch_.assign (std::size_t{max_block_samples} * channels_, 0.0f);
+    model_scratch_.assign (std::size_t{model_chunk_samples} * channels_, 0.0f);
     restart (0);
 }
 
@@ -35,20 +35,21 @@ void SideChain::restart (uint32_t epoch) noexcept
         resampler_->reset();
 }
 
-void SideChain::write (protocol::AudioRing& ring, const float* left, const float* right, uint32_t count) noexcept
+void SideChain::write (protocol::AudioRing& ring, const float* left, const float* right,
+                       uint32_t count) noexcept
 {
     for (uint32_t i = 0; i < count; ++i)
         for (uint32_t c = 0; c < channels_; ++c)
         {
             const auto* from = c == 0 ? left : c == 1 ? right : nullptr;
-            host_scratch_[std::size_t { i } * channels_ + c] = from != nullptr ? from[i] : 0.0f;
+            host_scratch_[std::size_t{i} * channels_ + c] = from != nullptr ? from[i] : 0.0f;
         }
-    if (! resampler_)
+    if (!resampler_)
         return take (ring, host_scratch_.data(), count);
     for (uint32_t used = 0;;)
     {
-        const auto moved = resampler_->process (
-            host_scratch_.data() + std::size_t { used } * channels_, count - used, model_scratch_.data(), model_chunk_samples);
+        const auto moved = resampler_->process (host_scratch_.data() + std::size_t{used} * channels_,
+                                                count - used, model_scratch_.data(), model_chunk_samples);
         used += moved.used;
         take (ring, model_scratch_.data(), moved.made);
         if (moved.made == 0)
@@ -68,9 +69,8 @@ void SideChain::take (protocol::AudioRing& ring, const float* samples, uint32_t 
         }
         const auto part = std::min (count - done, frame_samples_ - offset);
         if (frame_ != nullptr)
-            std::copy_n (samples + std::size_t { done } * channels_,
-                         std::size_t { part } * channels_,
-                         frame_ + std::size_t { offset } * channels_);
+            std::copy_n (samples + std::size_t{done} * channels_, std::size_t{part} * channels_,
+                         frame_ + std::size_t{offset} * channels_);
         if (frame_ != nullptr && offset + part == frame_samples_)
         {
             ring.commit (epoch_, position_ / frame_samples_, has_gap_ ? protocol::frame_flag::gap : 0);

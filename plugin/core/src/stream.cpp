@@ -17,15 +17,16 @@ constexpr uint32_t model_chunk_samples = 256; // of the scratch between player a
 Event event_of (const Transport& transport) noexcept
 {
     namespace flag = protocol::transport_flag;
-    const auto flags = (transport.is_playing ? flag::playing : 0) | (transport.is_recording ? flag::recording : 0)
-                       | (transport.is_looping ? flag::looping : 0);
+    const auto flags = (transport.is_playing ? flag::playing : 0) |
+                       (transport.is_recording ? flag::recording : 0) |
+                       (transport.is_looping ? flag::looping : 0);
     return Event::transport (0, flags, transport.tempo_bpm, transport.position_samples);
 }
 
 bool differs (const Transport& a, const Transport& b) noexcept
 {
-    return a.is_playing != b.is_playing || a.is_recording != b.is_recording || a.is_looping != b.is_looping
-           || a.tempo_bpm != b.tempo_bpm;
+    return a.is_playing != b.is_playing || a.is_recording != b.is_recording || a.is_looping != b.is_looping ||
+           a.tempo_bpm != b.tempo_bpm;
 }
 
 } // namespace
@@ -50,10 +51,11 @@ uint32_t Stream::prepare (const StreamSetup& setup)
     if (setup.host_rate_hz != model.sample_rate_hz)
         resampler_.emplace (model.sample_rate_hz, setup.host_rate_hz, model.channels);
     clock_.set_rates (setup.host_rate_hz, model.sample_rate_hz);
-    player_.prepare (model.frame_samples, model.channels, static_cast<uint32_t> (fade_seconds * model.sample_rate_hz));
+    player_.prepare (model.frame_samples, model.channels,
+                     static_cast<uint32_t> (fade_seconds * model.sample_rate_hz));
     old_epoch_.prepare (model.channels, static_cast<uint32_t> (fade_seconds * setup.host_rate_hz));
-    model_scratch_.assign (std::size_t { model_chunk_samples } * model.channels, 0.0f);
-    host_scratch_.assign (std::size_t { setup.max_block_samples } * model.channels, 0.0f);
+    model_scratch_.assign (std::size_t{model_chunk_samples} * model.channels, 0.0f);
+    host_scratch_.assign (std::size_t{setup.max_block_samples} * model.channels, 0.0f);
     side_chain_.prepare (model, setup.host_rate_hz, setup.max_block_samples);
     request_reset();
     return resampler_ ? resampler_->ahead_samples() : 0;
@@ -75,7 +77,8 @@ void Stream::begin (uint32_t block_samples, const BlockContext& context) noexcep
     follow_parameters (context.parameters);
 
     const auto* ring = segment() != nullptr ? &segment()->events() : nullptr;
-    if (epoch_wanted_ && (ring == nullptr || segment()->events().free_slots() > PerformanceState::snapshot_events_maximum))
+    if (epoch_wanted_ &&
+        (ring == nullptr || segment()->events().free_slots() > PerformanceState::snapshot_events_maximum))
         begin_epoch();
 }
 
@@ -94,18 +97,20 @@ void Stream::finish (float* left, float* right) noexcept
 {
     const auto channels = setup_.model.channels;
     auto* out = host_scratch_.data();
-    std::fill_n (out, std::size_t { block_ } * channels, 0.0f);
+    std::fill_n (out, std::size_t{block_} * channels, 0.0f);
 
     if (auto* now = segment())
     {
         const auto until = clock_.model_time (block_);
         complete_frames_ = until / setup_.model.frame_samples;
-        now->published().publish ({ epoch_, until }); // with a full event ring too: the server must go on reading
+        now->published().publish (
+            {epoch_, until}); // with a full event ring too: the server must go on reading
         const auto start = clock_.host_samples();
-        const auto silent = start >= latency_samples_
-                                ? 0
-                                : static_cast<uint32_t> (std::min<uint64_t> (latency_samples_ - start, block_));
-        pull (out + std::size_t { silent } * channels, block_ - silent);
+        const auto silent =
+            start >= latency_samples_
+                ? 0
+                : static_cast<uint32_t> (std::min<uint64_t> (latency_samples_ - start, block_));
+        pull (out + std::size_t{silent} * channels, block_ - silent);
         report (*now);
     }
     old_epoch_.add_to (out, block_);
@@ -115,8 +120,8 @@ void Stream::finish (float* left, float* right) noexcept
     const auto second = channels > 1 ? 1u : 0u;
     for (uint32_t i = 0; i < block_; ++i)
     {
-        left[i] = out[std::size_t { i } * channels];
-        right[i] = out[std::size_t { i } * channels + second];
+        left[i] = out[std::size_t{i} * channels];
+        right[i] = out[std::size_t{i} * channels + second];
     }
 }
 
@@ -135,7 +140,7 @@ void Stream::attach() noexcept
 
 void Stream::adopt() noexcept
 {
-    if (! segments_.adopt())
+    if (!segments_.adopt())
         return;
     epoch_wanted_ = true;
     side_chain_.restart (epoch_); // lets go of the old segment's memory
@@ -145,11 +150,12 @@ bool Stream::follow_transport (const Transport& now) noexcept
 {
     const auto before = transport_;
     transport_ = now;
-    if (before.is_playing && ! now.is_playing)
-        play (Event::all_notes_off (0), 0); // a host that forgets a note off must not leave it sounding for ever
+    if (before.is_playing && !now.is_playing)
+        play (Event::all_notes_off (0),
+              0); // a host that forgets a note off must not leave it sounding for ever
     if (differs (before, now))
         play (event_of (now), 0);
-    return now.is_playing && ! before.is_playing;
+    return now.is_playing && !before.is_playing;
 }
 
 void Stream::follow_parameters (const ParameterValues& values) noexcept
@@ -179,10 +185,11 @@ void Stream::begin_epoch() noexcept
     counts_.epoch.store (epoch_, std::memory_order_relaxed);
 }
 
-// What the player or the host does: remembered for the next snapshot, and sent unless that snapshot is already due.
+// What the player or the host does: remembered for the next snapshot, and sent unless that snapshot is
+// already due.
 void Stream::play (const Event& event, uint32_t offset_samples) noexcept
 {
-    if (performance_.apply (event) && ! epoch_wanted_)
+    if (performance_.apply (event) && !epoch_wanted_)
         send (event, offset_samples);
 }
 
@@ -192,7 +199,7 @@ void Stream::send (Event event, uint32_t offset_samples) noexcept
     if (now == nullptr)
         return;
     event.time = clock_.model_time (offset_samples);
-    if (! now->events().push (event))
+    if (!now->events().push (event))
     {
         epoch_wanted_ = true; // nothing is lost for good: the next epoch begins with all that is held
         counts_.lost_events.fetch_add (1, std::memory_order_relaxed);
@@ -202,7 +209,7 @@ void Stream::send (Event event, uint32_t offset_samples) noexcept
 void Stream::pull (float* out, uint32_t count) noexcept
 {
     const auto channels = setup_.model.channels;
-    if (! resampler_)
+    if (!resampler_)
         return pull_model (out, count);
     uint32_t made = 0;
     bool is_short = false; // the library may round the last sample's place otherwise than missing() does
@@ -211,7 +218,8 @@ void Stream::pull (float* out, uint32_t count) noexcept
         const auto wanted = std::max<uint64_t> (resampler_->missing (count - made), is_short ? 1 : 0);
         const auto given = static_cast<uint32_t> (std::min<uint64_t> (wanted, model_chunk_samples));
         pull_model (model_scratch_.data(), given);
-        const auto moved = resampler_->process (model_scratch_.data(), given, out + std::size_t { made } * channels, count - made);
+        const auto moved = resampler_->process (model_scratch_.data(), given,
+                                                out + std::size_t{made} * channels, count - made);
         if (is_short && moved.used + moved.made == 0)
             return;
         is_short = moved.made == 0;
@@ -225,12 +233,11 @@ void Stream::pull_model (float* out, uint32_t count) noexcept
     for (uint32_t done = 0; done < count;)
     {
         if (is_offline_ && now != nullptr)
-            wait_.for_frame ([&] { return player_.is_next_decided (now->audio_out(), complete_frames_); },
-                             [&] { return segments_.has_offer() || wait_.is_hopeless() || now->is_broken(); });
-        done += player_.read (now != nullptr ? &now->audio_out() : nullptr,
-                              out + std::size_t { done } * setup_.model.channels,
-                              count - done,
-                              complete_frames_);
+            wait_.for_frame ([&] { return player_.is_next_decided (now->audio_out(), complete_frames_); }, [&]
+                             { return segments_.has_offer() || wait_.is_hopeless() || now->is_broken(); });
+        done +=
+            player_.read (now != nullptr ? &now->audio_out() : nullptr,
+                          out + std::size_t{done} * setup_.model.channels, count - done, complete_frames_);
     }
 }
 

@@ -37,7 +37,7 @@ struct Editor::Knob : juce::Component
     }
 
     juce::Label label;
-    juce::Slider slider { juce::Slider::RotaryHorizontalVerticalDrag, juce::Slider::TextBoxBelow };
+    juce::Slider slider{juce::Slider::RotaryHorizontalVerticalDrag, juce::Slider::TextBoxBelow};
     juce::AudioProcessorValueTreeState::SliderAttachment attachment;
 };
 
@@ -61,15 +61,19 @@ Editor::Editor (Processor& processor) : AudioProcessorEditor (processor), proces
     for (int slot = 0; slot < static_cast<int> (protocol::style_slots); ++slot)
     {
         auto& row = *prompts_.emplace_back (std::make_unique<PromptRow> (tree, slot));
-        row.on_change = [this] { send_prompts(); };
+        row.on_change = [this]
+        {
+            send_prompts();
+        };
         addAndMakeVisible (row);
     }
-    for (const auto id : { Id::temperature, Id::top_k, Id::guidance_style, Id::guidance_notes, Id::guidance_drums,
-                           Id::unmask_width, Id::seed })
+    for (const auto id : {Id::temperature, Id::top_k, Id::guidance_style, Id::guidance_notes,
+                          Id::guidance_drums, Id::unmask_width, Id::seed})
         addAndMakeVisible (*knobs_.emplace_back (std::make_unique<Knob> (tree, parameter_id::of (id))));
     addAndMakeVisible (*knobs_.emplace_back (std::make_unique<Knob> (tree, parameter_id::volume)));
-    for (const auto& id : { parameter_id::of (Id::drums), parameter_id::of (Id::strum), parameter_id::of (Id::midi_gate),
-                            parameter_id::restart_on_play, parameter_id::mute })
+    for (const auto& id :
+         {parameter_id::of (Id::drums), parameter_id::of (Id::strum), parameter_id::of (Id::midi_gate),
+          parameter_id::restart_on_play, parameter_id::mute})
         addAndMakeVisible (*toggles_.emplace_back (std::make_unique<Toggle> (tree, id)));
     addAndMakeVisible (status_);
 
@@ -96,7 +100,8 @@ void Editor::resized()
     area.removeFromTop (margin);
     auto toggles = area.removeFromBottom (row_height);
     for (auto& toggle : toggles_)
-        toggle->setBounds (toggles.removeFromLeft ((getWidth() - 2 * margin) / static_cast<int> (toggles_.size())));
+        toggle->setBounds (
+            toggles.removeFromLeft ((getWidth() - 2 * margin) / static_cast<int> (toggles_.size())));
     auto knobs = area.withHeight (juce::jmin (knob_height, area.getHeight()));
     for (auto& knob : knobs_)
         knob->setBounds (knobs.removeFromLeft ((getWidth() - 2 * margin) / static_cast<int> (knobs_.size())));
@@ -113,7 +118,7 @@ void Editor::send_prompts()
     auto session = processor_.session();
     for (size_t slot = 0; slot < prompts_.size(); ++slot)
         session.prompts[slot] = prompts_[slot]->text().toStdString();
-    if (! (session == processor_.session()))
+    if (!(session == processor_.session()))
         processor_.set_session (session);
 }
 

@@ -11,7 +11,8 @@ PromptRow::PromptRow (juce::AudioProcessorValueTreeState& parameters, int slot)
 {
     number_.setText (juce::String (slot + 1), juce::dontSendNotification);
     text_.setTextToShowWhenEmpty ("a style in words", juce::Colours::grey);
-    text_.setInputRestrictions (static_cast<int> (protocol::limits::prompt_bytes_maximum / 4)); // in UTF-8 at most 4 bytes each
+    text_.setInputRestrictions (
+        static_cast<int> (protocol::limits::prompt_bytes_maximum / 4)); // in UTF-8 at most 4 bytes each
     text_.setSelectAllWhenFocused (true);
     weight_.setTextBoxStyle (juce::Slider::TextBoxRight, false, 48, 22);
     weight_.setNumDecimalPlacesToDisplay (2);
@@ -29,7 +30,7 @@ PromptRow::PromptRow (juce::AudioProcessorValueTreeState& parameters, int slot)
 
 void PromptRow::show (const juce::String& text)
 {
-    if (! text_.hasKeyboardFocus (true) && text_.getText() != text)
+    if (!text_.hasKeyboardFocus (true) && text_.getText() != text)
         text_.setText (text, false);
 }
 

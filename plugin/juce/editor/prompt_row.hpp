@@ -22,7 +22,7 @@ public:
 private:
     juce::Label number_;
     juce::TextEditor text_;
-    juce::Slider weight_ { juce::Slider::LinearHorizontal, juce::Slider::TextBoxRight };
+    juce::Slider weight_{juce::Slider::LinearHorizontal, juce::Slider::TextBoxRight};
     juce::AudioProcessorValueTreeState::SliderAttachment attachment_;
 };
 

@@ -14,13 +14,20 @@ juce::String words_for (const link::LinkStatus& status)
     using link::LinkPhase;
     switch (status.phase)
     {
-        case LinkPhase::idle: return "waiting for the host";
-        case LinkPhase::searching: return "looking for the server";
-        case LinkPhase::starting: return "starting the server";
-        case LinkPhase::connecting: return "connecting";
-        case LinkPhase::opening: return "loading the model";
-        case LinkPhase::playing: return status.prompts_in_force ? "ready" : "preparing the styles";
-        case LinkPhase::failed: return "silent";
+    case LinkPhase::idle:
+        return "waiting for the host";
+    case LinkPhase::searching:
+        return "looking for the server";
+    case LinkPhase::starting:
+        return "starting the server";
+    case LinkPhase::connecting:
+        return "connecting";
+    case LinkPhase::opening:
+        return "loading the model";
+    case LinkPhase::playing:
+        return status.prompts_in_force ? "ready" : "preparing the styles";
+    case LinkPhase::failed:
+        return "silent";
     }
     return {};
 }
@@ -38,14 +45,15 @@ void StatusLine::update (const Processor& processor)
 {
     const auto status = processor.link_status();
     const auto& counts = processor.stream_counts();
-    juce::StringArray parts { words_for (status), "model " + juce::String (status.model),
-                              "latency " + juce::String (processor.latency_ms(), 1) + " ms" };
+    juce::StringArray parts{words_for (status), "model " + juce::String (status.model),
+                            "latency " + juce::String (processor.latency_ms(), 1) + " ms"};
     if (status.frame_ms_p50 > 0.0)
-        parts.add ("frame " + juce::String (status.frame_ms_p50, 1) + " / " + juce::String (status.frame_ms_p99, 1) + " ms");
+        parts.add ("frame " + juce::String (status.frame_ms_p50, 1) + " / " +
+                   juce::String (status.frame_ms_p99, 1) + " ms");
     parts.add ("underruns " + juce::String (static_cast<juce::int64> (counts.underruns.load())));
     const auto summary = parts.joinIntoString ("   |   ");
     auto problem = juce::String (status.problem);
-    if (! status.remedy.empty())
+    if (!status.remedy.empty())
         problem << " " << juce::String (status.remedy);
     if (counts.offline_gave_up.load())
         problem << " The render did not wait any longer for the engine.";

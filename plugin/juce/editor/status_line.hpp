@@ -13,7 +13,8 @@ class Processor;
 // The problem and what to do about it, or what the link does when there is none.
 juce::String status_text (const link::LinkStatus& status);
 
-// What the engine does, in words and figures: phase, model, latency, frame time, underruns, and what to do if it fails.
+// What the engine does, in words and figures: phase, model, latency, frame time, underruns, and what to do if
+// it fails.
 class StatusLine : public juce::Component
 {
 public:

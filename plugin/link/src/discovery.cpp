@@ -17,8 +17,8 @@ std::optional<ServerRecord> find_server (const std::filesystem::path& runtime_fo
 {
     const auto path = runtime_folder / "server.json";
     struct stat info;
-    if (::lstat (path.c_str(), &info) != 0 || ! S_ISREG (info.st_mode) || info.st_uid != ::getuid()
-        || (info.st_mode & 077) != 0)
+    if (::lstat (path.c_str(), &info) != 0 || !S_ISREG (info.st_mode) || info.st_uid != ::getuid() ||
+        (info.st_mode & 077) != 0)
         return std::nullopt;
     try
     {
@@ -41,9 +41,11 @@ std::optional<ServerRecord> find_server (const std::filesystem::path& runtime_fo
 
 bool is_process_alive (int pid)
 {
-    // A child that has ended answers to kill() until someone waits for it. Only look: it may be the host's child.
-    siginfo_t info {};
-    if (::waitid (P_PID, static_cast<id_t> (pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid)
+    // A child that has ended answers to kill() until someone waits for it. Only look: it may be the host's
+    // child.
+    siginfo_t info{};
+    if (::waitid (P_PID, static_cast<id_t> (pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid == pid)
         return false;
     return ::kill (pid, 0) == 0 || errno == EPERM;
 }

@@ -24,7 +24,7 @@ constexpr const char* remedy = "Run `bandmate plugin install`.";
 uint32_t whole (const json& object, const char* key, uint64_t low, uint64_t high)
 {
     const auto& value = object.at (key);
-    if (! value.is_number_unsigned() || value.get<uint64_t>() < low || value.get<uint64_t>() > high)
+    if (!value.is_number_unsigned() || value.get<uint64_t>() < low || value.get<uint64_t>() > high)
         throw std::runtime_error (std::string ("'") + key + "' is out of range");
     return static_cast<uint32_t> (value.get<uint64_t>());
 }
@@ -34,20 +34,21 @@ core::ModelFacts facts_of (const json& object)
     namespace limits = protocol::limits;
     core::ModelFacts facts;
     facts.name = object.at ("name").get<std::string>();
-    facts.sample_rate_hz = whole (object, "sample_rate", limits::sample_rate_minimum, limits::sample_rate_maximum);
+    facts.sample_rate_hz =
+        whole (object, "sample_rate", limits::sample_rate_minimum, limits::sample_rate_maximum);
     facts.frame_samples = whole (object, "frame_samples", 1, limits::frame_samples_maximum);
     facts.channels = whole (object, "channels", 1, limits::channels_maximum);
     facts.delay_samples = whole (object, "delay_samples", 0, limits::frame_samples_maximum);
     // Not measured yet: no model in use may need longer than its frame lasts.
     facts.budget_ms = object.value ("budget_ms", 1000.0 * facts.frame_samples / facts.sample_rate_hz);
-    if (! (facts.budget_ms >= 0.0 && facts.budget_ms <= protocol::milliseconds_maximum))
+    if (!(facts.budget_ms >= 0.0 && facts.budget_ms <= protocol::milliseconds_maximum))
         throw std::runtime_error ("'budget_ms' is out of range");
     return facts;
 }
 
 std::vector<std::string> words_of (const std::string& text)
 {
-    if (! text.empty() && text.front() == '[')
+    if (!text.empty() && text.front() == '[')
         return json::parse (text).get<std::vector<std::string>>();
     std::istringstream stream (text);
     std::vector<std::string> words;
@@ -92,14 +93,15 @@ EngineConfig load_engine_config()
 
     try
     {
-        if (const auto command = environment ("BANDMATE_SERVER_COMMAND"); ! command.empty())
+        if (const auto command = environment ("BANDMATE_SERVER_COMMAND"); !command.empty())
             config.command = words_of (command);
     }
     catch (const std::exception&)
     {
-        config.problem = "BANDMATE_SERVER_COMMAND is neither words nor a JSON list of words. Correct it or remove it.";
+        config.problem =
+            "BANDMATE_SERVER_COMMAND is neither words nor a JSON list of words. Correct it or remove it.";
     }
-    if (const auto model = environment ("BANDMATE_MODEL"); ! model.empty())
+    if (const auto model = environment ("BANDMATE_MODEL"); !model.empty())
         config.default_model = model;
     return config;
 }

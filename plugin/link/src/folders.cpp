@@ -38,11 +38,11 @@ fs::path home()
 fs::path runtime_path()
 {
     const auto own_name = "bandmate-" + std::to_string (::getuid());
-    if (const auto named = environment ("BANDMATE_RUNTIME_DIR"); ! named.empty())
+    if (const auto named = environment ("BANDMATE_RUNTIME_DIR"); !named.empty())
         return named;
     if (is_macos)
         return first_of ("TMPDIR", "/tmp") / own_name;
-    if (const auto base = environment ("XDG_RUNTIME_DIR"); ! base.empty())
+    if (const auto base = environment ("XDG_RUNTIME_DIR"); !base.empty())
         return fs::path (base) / "bandmate";
     return fs::path ("/tmp") / own_name;
 }
@@ -59,14 +59,15 @@ fs::path runtime_folder()
 {
     const auto path = runtime_path();
     std::error_code failure;
-    if (! fs::exists (path, failure))
+    if (!fs::exists (path, failure))
     {
         fs::create_directories (path.parent_path(), failure);
-        if (::mkdir (path.c_str(), 0700) != 0 && ! fs::is_directory (path, failure))
-            throw Error (protocol::error_code::io, "The folder " + path.string() + " cannot be made.", runtime_hint);
+        if (::mkdir (path.c_str(), 0700) != 0 && !fs::is_directory (path, failure))
+            throw Error (protocol::error_code::io, "The folder " + path.string() + " cannot be made.",
+                         runtime_hint);
     }
     struct stat info;
-    if (::lstat (path.c_str(), &info) != 0 || ! S_ISDIR (info.st_mode))
+    if (::lstat (path.c_str(), &info) != 0 || !S_ISDIR (info.st_mode))
         throw Error (protocol::error_code::io, path.string() + " is not a folder.", runtime_hint);
     if (info.st_uid != ::getuid())
         throw Error (protocol::error_code::io, path.string() + " belongs to another user.", runtime_hint);
@@ -78,7 +79,7 @@ fs::path runtime_folder()
 
 fs::path config_folder()
 {
-    if (const auto named = environment ("BANDMATE_CONFIG_DIR"); ! named.empty())
+    if (const auto named = environment ("BANDMATE_CONFIG_DIR"); !named.empty())
         return named;
     if (is_macos)
         return home() / "Library" / "Application Support" / "Bandmate";
@@ -87,7 +88,7 @@ fs::path config_folder()
 
 fs::path log_file()
 {
-    if (const auto named = environment ("BANDMATE_CONFIG_DIR"); ! named.empty())
+    if (const auto named = environment ("BANDMATE_CONFIG_DIR"); !named.empty())
         return fs::path (named) / "server.log";
     if (is_macos)
         return home() / "Library" / "Logs" / "Bandmate" / "server.log";

@@ -16,7 +16,7 @@ namespace
 
 constexpr const char* prefix = "segment-";
 
-std::atomic<unsigned> next_number { 1 };
+std::atomic<unsigned> next_number{1};
 
 // Names are segment-<pid>-<number>.
 void remove_those_of_the_dead (const fs::path& folder)
@@ -28,7 +28,7 @@ void remove_those_of_the_dead (const fs::path& folder)
         if (name.rfind (prefix, 0) != 0)
             continue;
         const auto pid = std::atoi (name.c_str() + std::char_traits<char>::length (prefix));
-        if (pid > 0 && pid != ::getpid() && ! is_process_alive (pid))
+        if (pid > 0 && pid != ::getpid() && !is_process_alive (pid))
             fs::remove (entry.path(), failure);
     }
 }

@@ -28,8 +28,9 @@ pid_t child = 0;
 int child_exit_status = -1;
 
 // Hosts set these for themselves; a Python started with them would load the host's libraries, or none.
-constexpr std::array<std::string_view, 7> host_variables {
-    "LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_LIBRARY_PATH=", "DYLD_INSERT_LIBRARIES=", "PYTHONHOME=", "PYTHONPATH=", "PYTHONSTARTUP=",
+constexpr std::array<std::string_view, 7> host_variables{
+    "LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_LIBRARY_PATH=", "DYLD_INSERT_LIBRARIES=",
+    "PYTHONHOME=",      "PYTHONPATH=", "PYTHONSTARTUP=",
 };
 
 std::vector<char*> clean_environment()
@@ -38,10 +39,10 @@ std::vector<char*> clean_environment()
     for (char** entry = environ; *entry != nullptr; ++entry)
     {
         const std::string_view text (*entry);
-        const bool drop = std::any_of (host_variables.begin(),
-                                       host_variables.end(),
-                                       [text] (std::string_view name) { return text.substr (0, name.size()) == name; });
-        if (! drop)
+        const bool drop =
+            std::any_of (host_variables.begin(), host_variables.end(),
+                         [text] (std::string_view name) { return text.substr (0, name.size()) == name; });
+        if (!drop)
             kept.push_back (*entry);
     }
     kept.push_back (nullptr);
@@ -75,7 +76,8 @@ int spawn (const std::vector<std::string>& command, const std::filesystem::path&
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init (&files);
     posix_spawn_file_actions_addopen (&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen (&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    posix_spawn_file_actions_addopen (&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                      0600);
     posix_spawn_file_actions_adddup2 (&files, STDOUT_FILENO, STDERR_FILENO);
 
     posix_spawnattr_t attributes;
@@ -92,7 +94,8 @@ int spawn (const std::vector<std::string>& command, const std::filesystem::path&
     posix_spawn_file_actions_addclosefrom_np (&files, STDERR_FILENO + 1);
 #endif
     posix_spawnattr_setflags (&attributes, flags);
-    const int failure = ::posix_spawnp (&pid, argv.front(), &files, &attributes, argv.data(), variables.data());
+    const int failure =
+        ::posix_spawnp (&pid, argv.front(), &files, &attributes, argv.data(), variables.data());
     posix_spawnattr_destroy (&attributes);
     posix_spawn_file_actions_destroy (&files);
     return failure;
@@ -100,15 +103,15 @@ int spawn (const std::vector<std::string>& command, const std::filesystem::path&
 
 } // namespace
 
-ServerLauncher::Outcome ServerLauncher::launch (const std::vector<std::string>& command, const std::filesystem::path& log)
+ServerLauncher::Outcome ServerLauncher::launch (const std::vector<std::string>& command,
+                                                const std::filesystem::path& log)
 {
     const std::lock_guard lock (guard);
     reap();
     if (child != 0)
         return Outcome::running;
     if (command.empty())
-        throw protocol::Error (protocol::error_code::io,
-                               "It is not known how to start the Bandmate server.",
+        throw protocol::Error (protocol::error_code::io, "It is not known how to start the Bandmate server.",
                                "Run `bandmate plugin install`.");
     std::error_code ignored; // a missing folder shows as a failed start
     std::filesystem::create_directories (log.parent_path(), ignored);
@@ -116,7 +119,8 @@ ServerLauncher::Outcome ServerLauncher::launch (const std::vector<std::string>& 
     {
         child = 0;
         throw protocol::Error (protocol::error_code::io,
-                               "The server's command " + command.front() + " cannot be run (" + std::strerror (failure) + ").",
+                               "The server's command " + command.front() + " cannot be run (" +
+                                   std::strerror (failure) + ").",
                                "Run `bandmate plugin install` again.");
     }
     child_exit_status = -1;

@@ -16,14 +16,14 @@ namespace
 {
 
 std::atomic<uint64_t> system_calls, waits, last_number;
-std::atomic<bool> is_available { false };
+std::atomic<bool> is_available{false};
 
 } // namespace
 
 #if defined(__x86_64__)
 
-// System calls made from between these two labels are never trapped: the one the handler makes, and its own return. The
-// kernel looks at the address after the instruction, which has to lie between them too.
+// System calls made from between these two labels are never trapped: the one the handler makes, and its own
+// return. The kernel looks at the address after the instruction, which has to lie between them too.
 extern "C"
 {
     extern const char bandmate_guard_free_begin[];
@@ -84,7 +84,8 @@ struct KernelSigaction
 // Works on the stack it is made from, so that a handler cannot do it for the thread.
 bool is_bound_to_its_place (greg_t number)
 {
-    return number == SYS_rt_sigreturn || number == SYS_clone || number == SYS_clone3 || number == SYS_vfork || number == SYS_fork;
+    return number == SYS_rt_sigreturn || number == SYS_clone || number == SYS_clone3 || number == SYS_vfork ||
+           number == SYS_fork;
 }
 
 void on_trap (int, siginfo_t*, void* raw)
@@ -110,19 +111,16 @@ void on_trap (int, siginfo_t*, void* raw)
         last_number.store (static_cast<uint64_t> (number), std::memory_order_relaxed);
     }
     if (selector == block)
-        registers[REG_RAX] = bandmate_guard_system_call (number,
-                                                         registers[REG_RDI],
-                                                         registers[REG_RSI],
-                                                         registers[REG_RDX],
-                                                         registers[REG_R10],
-                                                         registers[REG_R8],
-                                                         registers[REG_R9]);
+        registers[REG_RAX] =
+            bandmate_guard_system_call (number, registers[REG_RDI], registers[REG_RSI], registers[REG_RDX],
+                                        registers[REG_R10], registers[REG_R8], registers[REG_R9]);
 }
 
 void set_up()
 {
     is_set_up = true;
-    const KernelSigaction action { on_trap, SA_SIGINFO | SA_NODEFER | sa_restorer_flag, bandmate_guard_restorer, 0 };
+    const KernelSigaction action{on_trap, SA_SIGINFO | SA_NODEFER | sa_restorer_flag, bandmate_guard_restorer,
+                                 0};
     if (::syscall (SYS_rt_sigaction, SIGSYS, &action, nullptr, sizeof action.mask) != 0)
         return;
     const auto begin = reinterpret_cast<unsigned long> (bandmate_guard_free_begin);
@@ -135,7 +133,7 @@ void set_up()
 
 void watch_this_thread (bool may_wait)
 {
-    if (! is_set_up)
+    if (!is_set_up)
         set_up();
     waiting_is_allowed = may_wait;
     selector = block;
@@ -155,7 +153,7 @@ void leave_this_thread() {}
 
 Trapped trapped()
 {
-    return { system_calls.load(), waits.load(), last_number.load(), is_available.load() };
+    return {system_calls.load(), waits.load(), last_number.load(), is_available.load()};
 }
 
 void reset_trapped()

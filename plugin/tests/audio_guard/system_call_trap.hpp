@@ -6,8 +6,9 @@
 namespace bandmate::guard
 {
 
-// Uses Linux' syscall user dispatch: while a byte of this thread says so, each system call raises SIGSYS instead, however it
-// is made. The handler counts it, makes it, and goes on. Switching on and off is one store.
+// Uses Linux' syscall user dispatch: while a byte of this thread says so, each system call raises SIGSYS
+// instead, however it is made. The handler counts it, makes it, and goes on. Switching on and off is one
+// store.
 void watch_this_thread (bool may_wait);
 void leave_this_thread();
 

@@ -8,8 +8,8 @@
 namespace bandmate::core
 {
 
-// Ends sound without a click when nothing follows it: plays the last samples backwards while fading them out, so that
-// the first sample of the tail is the last one heard. Interleaved samples. Owned by one thread.
+// Ends sound without a click when nothing follows it: plays the last samples backwards while fading them out,
+// so that the first sample of the tail is the last one heard. Interleaved samples. Owned by one thread.
 class FadeTail
 {
 public:
@@ -18,7 +18,7 @@ public:
     {
         channels_ = channels;
         length_ = length_samples;
-        history_.assign (std::size_t { channels } * length_samples, 0.0f);
+        history_.assign (std::size_t{channels} * length_samples, 0.0f);
         tail_.assign (history_.size(), 0.0f);
         clear();
     }
@@ -37,7 +37,7 @@ public:
         for (uint32_t i = 0; i < count; ++i)
         {
             for (uint32_t c = 0; c < channels_; ++c)
-                history_[std::size_t { write_ } * channels_ + c] = samples[std::size_t { i } * channels_ + c];
+                history_[std::size_t{write_} * channels_ + c] = samples[std::size_t{i} * channels_ + c];
             write_ = write_ + 1 == length_ ? 0 : write_ + 1;
         }
     }
@@ -51,7 +51,7 @@ public:
             read = read == 0 ? length_ - 1 : read - 1;
             const auto gain = 1.0f - static_cast<float> (i) / static_cast<float> (length_);
             for (uint32_t c = 0; c < channels_; ++c)
-                tail_[std::size_t { i } * channels_ + c] = history_[std::size_t { read } * channels_ + c] * gain;
+                tail_[std::size_t{i} * channels_ + c] = history_[std::size_t{read} * channels_ + c] * gain;
         }
         left_ = length_;
     }
@@ -60,8 +60,8 @@ public:
     void add_to (float* out, uint32_t count) noexcept
     {
         const auto part = count < left_ ? count : left_;
-        const auto* from = tail_.data() + std::size_t { length_ - left_ } * channels_;
-        for (std::size_t i = 0; i < std::size_t { part } * channels_; ++i)
+        const auto* from = tail_.data() + std::size_t{length_ - left_} * channels_;
+        for (std::size_t i = 0; i < std::size_t{part} * channels_; ++i)
             out[i] += from[i];
         left_ -= part;
     }

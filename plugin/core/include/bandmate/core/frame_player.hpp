@@ -11,8 +11,9 @@
 namespace bandmate::core
 {
 
-// Reads the model's output as one endless stream of samples: frame k at [kF, (k+1)F), wherever and whenever it comes.
-// A frame that is missing when due fades to silence and the stream never slides. Owned by the audio thread.
+// Reads the model's output as one endless stream of samples: frame k at [kF, (k+1)F), wherever and whenever
+// it comes. A frame that is missing when due fades to silence and the stream never slides. Owned by the audio
+// thread.
 class FramePlayer
 {
 public:
@@ -29,9 +30,9 @@ public:
     // Continues at output sample `position` of `epoch`; its first frame comes in at full level.
     void restart (uint32_t epoch, uint64_t position) noexcept;
 
-    // The part of the stream up to the end of a frame, at most `count` samples, into `out` (interleaved). Returns how
-    // many. `complete_frames`: frames whose input is published, hence the only ones that may be in the ring. `ring`
-    // may be null (silence).
+    // The part of the stream up to the end of a frame, at most `count` samples, into `out` (interleaved).
+    // Returns how many. `complete_frames`: frames whose input is published, hence the only ones that may be
+    // in the ring. `ring` may be null (silence).
     uint32_t read (protocol::AudioRing* ring, float* out, uint32_t count, uint64_t complete_frames) noexcept;
 
     // True if the next read() finds its frame, or a later one: then it is of no use to wait.
@@ -41,11 +42,12 @@ public:
     const Counts& counts() const noexcept { return counts_; }
 
 private:
-    std::optional<protocol::FrameView> find (protocol::AudioRing& ring, uint64_t index, uint64_t complete_frames) noexcept;
+    std::optional<protocol::FrameView> find (protocol::AudioRing& ring, uint64_t index,
+                                             uint64_t complete_frames) noexcept;
     void play (const protocol::FrameView& frame, uint32_t offset, float* out, uint32_t count) noexcept;
     void conceal (uint64_t index, float* out, uint32_t count) noexcept;
 
-    static constexpr uint64_t no_frame = ~uint64_t { 0 };
+    static constexpr uint64_t no_frame = ~uint64_t{0};
 
     uint32_t frame_samples_ = 1;
     uint32_t channels_ = 0;

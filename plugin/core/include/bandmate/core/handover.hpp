@@ -8,9 +8,10 @@
 namespace bandmate::core
 {
 
-// Hands an object from the link thread to the audio thread, and back to the link thread to be freed, without a lock.
-// `offered_`: written by the link thread, taken by the audio thread. `retired_`: the other way round. While a retired
-// object has not been collected the audio thread keeps what it has, so neither side ever waits.
+// Hands an object from the link thread to the audio thread, and back to the link thread to be freed, without
+// a lock. `offered_`: written by the link thread, taken by the audio thread. `retired_`: the other way round.
+// While a retired object has not been collected the audio thread keeps what it has, so neither side ever
+// waits.
 template <typename T>
 class Handover
 {
@@ -30,7 +31,7 @@ public:
     // Link thread. Replaces an offer that was not taken yet. nullptr asks the audio thread to let go.
     void offer (std::shared_ptr<T> object)
     {
-        delete offered_.exchange (new Item { std::move (object) }, std::memory_order_acq_rel);
+        delete offered_.exchange (new Item{std::move (object)}, std::memory_order_acq_rel);
     }
 
     // Link thread. Frees what the audio thread has let go of; call now and then.
@@ -42,7 +43,7 @@ public:
     // Audio thread, at a block boundary. True if current() has changed.
     bool adopt() noexcept
     {
-        if (! has_offer() || retired_.load (std::memory_order_relaxed) != nullptr)
+        if (!has_offer() || retired_.load (std::memory_order_relaxed) != nullptr)
             return false;
         auto* next = offered_.exchange (nullptr, std::memory_order_acq_rel);
         retired_.store (current_, std::memory_order_release);
@@ -59,8 +60,8 @@ private:
         std::shared_ptr<T> object;
     };
 
-    std::atomic<Item*> offered_ { nullptr };
-    std::atomic<Item*> retired_ { nullptr };
+    std::atomic<Item*> offered_{nullptr};
+    std::atomic<Item*> retired_{nullptr};
     Item* current_ = nullptr; // the audio thread's own
 };
 

@@ -11,10 +11,10 @@ namespace bandmate::core
 struct LatencyInput
 {
     double host_rate_hz = 0.0;
-    uint32_t max_block_samples = 0;      // host samples
+    uint32_t max_block_samples = 0; // host samples
     double model_rate_hz = 0.0;
-    uint32_t frame_samples = 0;          // model samples
-    uint32_t model_delay_samples = 0;    // model samples
+    uint32_t frame_samples = 0;           // model samples
+    uint32_t model_delay_samples = 0;     // model samples
     uint32_t resampler_ahead_samples = 0; // model samples read beyond the one being played
     double budget_ms = 0.0;
     double margin_ms = 0.0;
@@ -37,13 +37,19 @@ struct LatencyTerms
 inline constexpr double default_margin_ms = 10.0;
 
 // Why the sum is enough: frame k is complete when the plugin has published (k+1)F, which happens in a block
-// that starts no later than (k+1)F. It is read first in the block whose end lies beyond kF + L - D - ahead, which
-// starts after kF + L - D - ahead - block. Between the two lie at least L - F - block - D - ahead = budget + margin.
+// that starts no later than (k+1)F. It is read first in the block whose end lies beyond kF + L - D - ahead,
+// which starts after kF + L - D - ahead - block. Between the two lie at least L - F - block - D - ahead =
+// budget + margin.
 inline LatencyTerms latency (const LatencyInput& in) noexcept
 {
     const auto host_samples = [&in] (double model_samples)
-    { return static_cast<int> (std::ceil (model_samples * in.host_rate_hz / in.model_rate_hz - 1e-9)); };
-    const auto from_ms = [&in] (double ms) { return static_cast<int> (std::ceil (ms * 1e-3 * in.host_rate_hz - 1e-9)); };
+    {
+        return static_cast<int> (std::ceil (model_samples * in.host_rate_hz / in.model_rate_hz - 1e-9));
+    };
+    const auto from_ms = [&in] (double ms)
+    {
+        return static_cast<int> (std::ceil (ms * 1e-3 * in.host_rate_hz - 1e-9));
+    };
 
     LatencyTerms terms;
     terms.frame = host_samples (in.frame_samples);

@@ -17,7 +17,8 @@ enum class SessionProgress : int
     ready,       // frames come, with the prompts asked for
 };
 
-// The audio thread's patience when the host does not render in real time. Live code paths hold no OfflineWait.
+// The audio thread's patience when the host does not render in real time. Live code paths hold no
+// OfflineWait.
 class OfflineWait
 {
 public:
@@ -25,15 +26,18 @@ public:
 
     struct Limits
     {
-        std::chrono::milliseconds session { 60000 }; // until a session is ready
-        std::chrono::milliseconds frames { 10000 };  // for all frames of one block
+        std::chrono::milliseconds session{60000}; // until a session is ready
+        std::chrono::milliseconds frames{10000};  // for all frames of one block
     };
 
     explicit OfflineWait (const std::atomic<SessionProgress>& progress) noexcept : progress_ (progress) {}
 
     void set_limits (Limits limits) noexcept { limits_ = limits; }
 
-    void begin_block() noexcept { frames_left_ = frames_given_up_ ? std::chrono::milliseconds (0) : limits_.frames; }
+    void begin_block() noexcept
+    {
+        frames_left_ = frames_given_up_ ? std::chrono::milliseconds (0) : limits_.frames;
+    }
 
     // Returns when `done` is true, when it is of no use to wait, or at the limit.
     template <typename Done>
@@ -42,11 +46,12 @@ public:
         if (is_ready())
             session_given_up_ = false;
         const auto end = Clock::now() + limits_.session;
-        while (! done())
+        while (!done())
         {
             if (session_given_up_ || is_hopeless())
                 return;
-            session_given_up_ = Clock::now() >= end; // a whole bounce must not wait again for each of its blocks
+            session_given_up_ =
+                Clock::now() >= end; // a whole bounce must not wait again for each of its blocks
             std::this_thread::sleep_for (std::chrono::milliseconds (1));
         }
     }
@@ -58,7 +63,7 @@ public:
         const auto start = Clock::now();
         auto pause = std::chrono::microseconds (20);
         bool found = done();
-        while (! found && Clock::now() - start < frames_left_ && ! hopeless())
+        while (!found && Clock::now() - start < frames_left_ && !hopeless())
         {
             std::this_thread::sleep_for (pause);
             pause = std::min (pause * 2, std::chrono::microseconds (1000));
@@ -75,15 +80,21 @@ public:
 
     void begin_epoch() noexcept { frames_given_up_ = false; }
 
-    bool is_ready() const noexcept { return progress_.load (std::memory_order_acquire) == SessionProgress::ready; }
-    bool is_hopeless() const noexcept { return progress_.load (std::memory_order_acquire) == SessionProgress::unavailable; }
+    bool is_ready() const noexcept
+    {
+        return progress_.load (std::memory_order_acquire) == SessionProgress::ready;
+    }
+    bool is_hopeless() const noexcept
+    {
+        return progress_.load (std::memory_order_acquire) == SessionProgress::unavailable;
+    }
 
     bool has_given_up() const noexcept { return session_given_up_ || frames_given_up_; }
 
 private:
     const std::atomic<SessionProgress>& progress_;
     Limits limits_;
-    std::chrono::milliseconds frames_left_ { 0 };
+    std::chrono::milliseconds frames_left_{0};
     bool session_given_up_ = false;
     bool frames_given_up_ = false;
 };

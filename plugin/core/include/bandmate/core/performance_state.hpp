@@ -12,7 +12,8 @@ namespace bandmate::core
 
 using ParameterValues = std::array<double, protocol::parameter_count>;
 
-// What is held and set right now: enough to begin a new epoch in the middle of a performance. Owned by the audio thread.
+// What is held and set right now: enough to begin a new epoch in the middle of a performance. Owned by the
+// audio thread.
 class PerformanceState
 {
 public:
@@ -48,18 +49,19 @@ public:
     }
 
     static constexpr uint16_t channels = 16;
-    static constexpr uint32_t snapshot_events_maximum = protocol::parameter_count + channels * (128 + 1 + 128);
+    static constexpr uint32_t snapshot_events_maximum =
+        protocol::parameter_count + channels * (128 + 1 + 128);
 
 private:
     struct Channel
     {
-        std::array<float, 128> velocity {}; // 0: not held
-        std::array<float, 128> control {};
+        std::array<float, 128> velocity{}; // 0: not held
+        std::array<float, 128> control{};
         float bend = 0.0f;
     };
 
-    std::array<Channel, channels> channels_ {};
-    ParameterValues parameters_ {};
+    std::array<Channel, channels> channels_{};
+    ParameterValues parameters_{};
 };
 
 } // namespace bandmate::core

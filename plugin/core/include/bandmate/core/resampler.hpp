@@ -7,9 +7,9 @@
 namespace bandmate::core
 {
 
-// libsamplerate's band-limited converter at one fixed ratio, with time told exactly: output sample j lies at input
-// time j * in_rate / out_rate, no delay, but it can only be made when ahead_samples() input samples beyond it are known.
-// Interleaved samples. Construction allocates; all else is fit for the audio thread.
+// libsamplerate's band-limited converter at one fixed ratio, with time told exactly: output sample j lies at
+// input time j * in_rate / out_rate, no delay, but it can only be made when ahead_samples() input samples
+// beyond it are known. Interleaved samples. Construction allocates; all else is fit for the audio thread.
 class Resampler
 {
 public:

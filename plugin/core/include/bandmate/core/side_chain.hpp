@@ -13,8 +13,9 @@
 namespace bandmate::core
 {
 
-// Streams the side chain to the server as frames on the model's own grid: sample i of frame k is what came in at stream
-// time kF + i. A frame that finds the ring full is left out; the next one says so. Owned by the audio thread.
+// Streams the side chain to the server as frames on the model's own grid: sample i of frame k is what came in
+// at stream time kF + i. A frame that finds the ring full is left out; the next one says so. Owned by the
+// audio thread.
 class SideChain
 {
 public:
@@ -24,7 +25,8 @@ public:
     // The next host sample is at time 0 of `epoch`.
     void restart (uint32_t epoch) noexcept;
 
-    // `count` host samples, at most max_block_samples. Null for silence. `ring` is the one of the epoch's segment.
+    // `count` host samples, at most max_block_samples. Null for silence. `ring` is the one of the epoch's
+    // segment.
     void write (protocol::AudioRing& ring, const float* left, const float* right, uint32_t count) noexcept;
 
 private:
@@ -33,7 +35,7 @@ private:
     uint32_t channels_ = 0;
     uint32_t frame_samples_ = 1;
     uint32_t epoch_ = 0;
-    uint64_t position_ = 0; // model samples
+    uint64_t position_ = 0;  // model samples
     float* frame_ = nullptr; // in the ring, being filled; null when there was no room for it
     bool has_gap_ = false;
     std::optional<Resampler> resampler_; // none when the rates are equal

@@ -43,7 +43,7 @@ struct Transport
 struct BlockContext
 {
     Transport transport;
-    ParameterValues parameters {};
+    ParameterValues parameters{};
     bool restart_on_play = false;
     bool is_offline = false;
 };
@@ -51,29 +51,31 @@ struct BlockContext
 // Written by the audio thread, read by anyone; for status only, hence relaxed.
 struct StreamCounts
 {
-    std::atomic<uint64_t> underruns { 0 };
-    std::atomic<uint64_t> late_frames { 0 };
-    std::atomic<uint64_t> bad_frames { 0 };
-    std::atomic<uint64_t> lost_events { 0 };
-    std::atomic<uint32_t> epoch { 0 };
-    std::atomic<bool> offline_gave_up { false };
+    std::atomic<uint64_t> underruns{0};
+    std::atomic<uint64_t> late_frames{0};
+    std::atomic<uint64_t> bad_frames{0};
+    std::atomic<uint64_t> lost_events{0};
+    std::atomic<uint32_t> epoch{0};
+    std::atomic<bool> offline_gave_up{false};
 };
 
-// The audio thread's whole work: events in, published position, audio out at the reported latency. After prepare()
-// nothing here locks, allocates or makes a system call, but for waiting when the context says offline.
+// The audio thread's whole work: events in, published position, audio out at the reported latency. After
+// prepare() nothing here locks, allocates or makes a system call, but for waiting when the context says
+// offline.
 //
-// A block is begin(), add() for each event in order of time, add_side_chain() if there is one, finish(). Blocks are at most max_block_samples long.
+// A block is begin(), add() for each event in order of time, add_side_chain() if there is one, finish().
+// Blocks are at most max_block_samples long.
 class Stream
 {
 public:
     Stream (SegmentHandover& segments, const std::atomic<SessionProgress>& progress) noexcept;
 
-    // Model samples that the resampler reads ahead at this host rate, a term of the latency. Allocates. Throws
-    // std::runtime_error when the host's rate cannot be converted to.
+    // Model samples that the resampler reads ahead at this host rate, a term of the latency. Allocates.
+    // Throws std::runtime_error when the host's rate cannot be converted to.
     static uint32_t ahead_samples (const ModelFacts& model, double host_rate_hz);
 
-    // Message thread, not while a block is processed. Allocates. Begins a new epoch; the session stays. Returns
-    // ahead_samples(); throws as it does.
+    // Message thread, not while a block is processed. Allocates. Begins a new epoch; the session stays.
+    // Returns ahead_samples(); throws as it does.
     uint32_t prepare (const StreamSetup& setup);
 
     // Host samples from an event to its sound. As prepare().
@@ -86,7 +88,8 @@ public:
 
     void begin (uint32_t block_samples, const BlockContext& context) noexcept;
     void add (uint32_t offset_samples, const protocol::Event& event) noexcept; // event's time is not used
-    void add_side_chain (const float* left, const float* right) noexcept; // the block's input, if there is any
+    void add_side_chain (const float* left,
+                         const float* right) noexcept; // the block's input, if there is any
     void finish (float* left, float* right) noexcept;
 
     const StreamCounts& counts() const noexcept { return counts_; }
@@ -115,14 +118,14 @@ private:
     FadeTail old_epoch_; // in host samples: what was sounding when an epoch ended
     Transport transport_;
     StreamCounts counts_;
-    std::atomic<bool> reset_requested_ { false };
+    std::atomic<bool> reset_requested_{false};
 
     uint32_t latency_samples_ = 0;
     uint32_t epoch_ = 0;
     uint32_t block_ = 0;
     uint64_t complete_frames_ = 0;
     bool is_offline_ = false;
-    bool epoch_wanted_ = false; // until it begins, events only change what its snapshot will say
+    bool epoch_wanted_ = false;        // until it begins, events only change what its snapshot will say
     std::vector<float> model_scratch_; // interleaved, between player and resampler
     std::vector<float> host_scratch_;  // interleaved, one block
 };

@@ -11,7 +11,7 @@ namespace bandmate::core
 // Owned by the audio thread.
 class StreamClock
 {
-  public:
+public:
     void set_rates (double host_rate_hz, double model_rate_hz) noexcept
     {
         model_per_host_ = model_rate_hz / host_rate_hz;
@@ -23,15 +23,15 @@ class StreamClock
 
     uint64_t host_samples() const noexcept { return host_samples_; }
 
-    // Model time of the host sample `offset` samples from now. Rounded, hence monotone: an event of a later block
-    // never lies before what this block has published.
+    // Model time of the host sample `offset` samples from now. Rounded, hence monotone: an event of a later
+    // block never lies before what this block has published.
     uint64_t model_time (uint32_t offset = 0) const noexcept
     {
         const auto position = static_cast<double> (host_samples_ + offset) * model_per_host_;
         return static_cast<uint64_t> (std::floor (position + 0.5));
     }
 
-  private:
+private:
     uint64_t host_samples_ = 0;
     double model_per_host_ = 1.0;
 };

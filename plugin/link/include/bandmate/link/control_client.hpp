@@ -26,7 +26,8 @@ private:
     std::unique_ptr<Sockets> sockets_;
 };
 
-// The typed end of the control socket. Used by one thread. Throws protocol::Error when the socket cannot be made.
+// The typed end of the control socket. Used by one thread. Throws protocol::Error when the socket cannot be
+// made.
 class ControlClient
 {
 public:
@@ -36,7 +37,8 @@ public:
     // Returns the id that the reply will repeat.
     uint64_t send (const protocol::Request::Body& body);
 
-    // The next message, nullopt at the time limit or after a wake-up. Throws protocol::Error for a message that is none.
+    // The next message, nullopt at the time limit or after a wake-up. Throws protocol::Error for a message
+    // that is none.
     std::optional<protocol::ServerMessage> receive (std::chrono::milliseconds limit);
 
     // Waits without a server, until the time limit or a wake-up.

@@ -10,8 +10,9 @@
 namespace bandmate::link
 {
 
-// What `bandmate plugin install` and the server tell the plugin through engine.json, so that it knows its latency
-// before any server runs. The environment overrides: BANDMATE_SERVER_COMMAND (words, or a JSON list), BANDMATE_MODEL.
+// What `bandmate plugin install` and the server tell the plugin through engine.json, so that it knows its
+// latency before any server runs. The environment overrides: BANDMATE_SERVER_COMMAND (words, or a JSON list),
+// BANDMATE_MODEL.
 struct EngineConfig
 {
     std::vector<std::string> command; // argv that starts the server

@@ -10,8 +10,8 @@ namespace bandmate::link
 // Value of an environment variable; empty when not set.
 std::string environment (const char* name);
 
-// The private folder of socket, discovery file and segments, made if missing. Throws protocol::Error(io) when it
-// cannot be made or others may look into it.
+// The private folder of socket, discovery file and segments, made if missing. Throws protocol::Error(io) when
+// it cannot be made or others may look into it.
 std::filesystem::path runtime_folder();
 
 // Where engine.json is. Not made here.

@@ -30,8 +30,9 @@ struct SessionRequest
     std::string host; // the DAW, for the server's log
 };
 
-// Keeps one session alive on a thread of its own: finds or starts the server, opens the session, hands its segment to
-// the audio thread, and does it all again when the server is lost. Everything it throws away or frees, it does there.
+// Keeps one session alive on a thread of its own: finds or starts the server, opens the session, hands its
+// segment to the audio thread, and does it all again when the server is lost. Everything it throws away or
+// frees, it does there.
 class Link
 {
 public:
@@ -74,7 +75,7 @@ private:
     bool is_late() const { return Clock::now() >= deadline_; }
 
     core::SegmentHandover segments_;
-    std::atomic<core::SessionProgress> progress_ { core::SessionProgress::unavailable };
+    std::atomic<core::SessionProgress> progress_{core::SessionProgress::unavailable};
 
     mutable std::mutex guard_; // the four below
     SessionRequest wanted_;
@@ -98,7 +99,7 @@ private:
     uint32_t session_ = 0;
     uint64_t awaited_ = 0;    // id of hello's, open's or the newest prompts' reply
     bool has_failed_ = false; // since the last time it was ready, or was asked for something else
-    uint64_t ping_ = 0;    // id of a ping without its reply, 0: none
+    uint64_t ping_ = 0;       // id of a ping without its reply, 0: none
     Clock::time_point ping_sent_;
 };
 

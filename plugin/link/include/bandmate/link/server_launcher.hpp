@@ -8,8 +8,9 @@
 namespace bandmate::link
 {
 
-// Starts the server so that it outlives the plugin and the host. All plugin instances of a process share one launch:
-// ten tracks that load at once must not start ten servers (the server's own lock settles it between processes).
+// Starts the server so that it outlives the plugin and the host. All plugin instances of a process share one
+// launch: ten tracks that load at once must not start ten servers (the server's own lock settles it between
+// processes).
 class ServerLauncher
 {
 public:
