@@ -16,9 +16,10 @@ struct Attention
 {
     const float* pre = nullptr;
     const float* post = nullptr;
-    Matrix projection; // [3 * heads * d, width], or [heads * d, width] with a source
-    Matrix source;     // [2 * heads * d, source width]
-    Matrix output;     // [width, heads * d]
+    const float* scale = nullptr; // query factor [d]; null where it is folded into the projection
+    Matrix projection;            // [3 * heads * d, width], or [heads * d, width] with a source
+    Matrix source;                // [2 * heads * d, source width]
+    Matrix output;                // [width, heads * d]
 };
 
 struct FeedForward

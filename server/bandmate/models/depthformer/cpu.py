@@ -28,9 +28,22 @@ except ImportError:  # not built: MLX does it all
 
 def usable(depthformer: Depthformer) -> bool:
     """Whether this model would run on a CPU, and the native runner can do it."""
+    on_cpu = mx.default_device() == mx.Device(mx.cpu)
     form = depthformer.form
-    plain = form.dtype == mx.float32 and not form.bits
-    return _depthformer is not None and plain and mx.default_device() == mx.Device(mx.cpu)
+    held = form.dtype in (mx.float32, mx.bfloat16) and not form.bits
+    return _depthformer is not None and on_cpu and held
+
+
+def _shared(array: mx.array) -> NDArray[np.generic]:
+    """A matrix's memory as numpy sees it (bfloat16 as uint16); vectors in float32."""
+    if array.dtype == mx.bfloat16:
+        array = array.view(mx.uint16) if array.ndim > 1 else array.astype(mx.float32)
+        mx.eval(array)
+    return np.array(array, copy=False)
+
+
+def _float32(array: mx.array) -> NDArray[np.generic]:
+    return np.array(array.astype(mx.float32) if array.dtype == mx.bfloat16 else array)
 
 
 def threads() -> int:
@@ -43,7 +56,11 @@ def threads() -> int:
 
 
 class CpuRunner:
-    """Runs frames of a float32 depthformer. Its states are those of the MLX code, in numpy."""
+    """Runs frames of a depthformer whose weights are float32 or bfloat16.
+
+    It computes in float32 either way: bfloat16 only halves what is read from memory, which is what
+    takes the time. Its states are those of the MLX code, in numpy and float32.
+    """
 
     def __init__(self, depthformer: Depthformer):
         """Shares the weights' memory with `depthformer`, which must be `usable`."""
@@ -65,15 +82,13 @@ class CpuRunner:
                 f"{name}_heads": stack.heads,
                 f"{name}_head_dim": stack.head_dim,
             }
-        arrays = {
-            name: np.array(array, copy=False) for name, array in depthformer.named_arrays().items()
-        }
+        arrays = {name: _shared(array) for name, array in depthformer.named_arrays().items()}
         self._model = depthformer
         self._runner = _depthformer.Depthformer(sizes, arrays, spec.soft_cap, EPSILON, threads())
 
     def init_state(self, rows: int) -> dict[str, Any]:
         """As `Depthformer.init_state`."""
-        state: dict[str, Any] = tree_map(np.array, self._model.init_state(rows))
+        state: dict[str, Any] = tree_map(_float32, self._model.init_state(rows))
         return state
 
     def frame(

@@ -133,7 +133,7 @@ class Layer:
     feed_forward: FeedForward
 
     def named_arrays(self) -> dict[str, mx.array]:
-        """The layer's matrices and vectors by name; query factors must be folded in."""
+        """The layer's matrices and vectors by name; `scale` only where it is not folded in."""
         out = {
             "ffn.pre": self.feed_forward.pre,
             "ffn.post": self.feed_forward.post,
@@ -148,6 +148,8 @@ class Layer:
             out[f"{name}.pre"], out[f"{name}.post"] = part.pre, part.post
             out[f"{name}.projection"] = part.projection.plain
             out[f"{name}.output"] = part.output.plain
+            if part.scale is not None:
+                out[f"{name}.scale"] = part.scale
             if part.source is not None:
                 out[f"{name}.source"] = part.source.plain
         return out
