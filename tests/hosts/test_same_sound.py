@@ -86,7 +86,8 @@ def test_the_gate_is_silent_without_notes(home: Sandbox, tmp_path: Path) -> None
     )
     mido.MidiFile(type=0, ticks_per_beat=480, tracks=[track]).save(piece)
     report, audio = play_file(home, piece, 8.0, styles=[STYLE], parameters={"midi_gate": True})
+    assert (report["status"], report["underruns"]) == ("ready", 0), report
     begin = report["latency"] + 4 * 48000
     assert not audio[: begin - 1].any()
     assert np.abs(audio[begin : begin + 48000]).max() > 0.01
-    assert not audio[begin + 3 * 48000 :].any()
+    assert np.abs(audio[begin + 3 * 48000 :]).max() < 1e-4, "the codec's tail has an end"
