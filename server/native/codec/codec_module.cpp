@@ -19,14 +19,14 @@ using Result = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
 Result owned (float* data, std::size_t rows, std::size_t columns)
 {
     nb::capsule owner (data, [] (void* p) noexcept { delete[] static_cast<float*> (p); });
-    return Result (data, { rows, columns }, owner);
+    return Result (data, {rows, columns}, owner);
 }
 
 class Integrator
 {
 public:
     Integrator (std::size_t bins, double hop, double transform, double gamma, float range)
-        : bin_count (bins), core ({ bins, hop, transform, gamma, range })
+        : bin_count (bins), core ({bins, hop, transform, gamma, range})
     {
         if (bins < 3 || hop <= 0 || transform <= 0 || gamma <= 0)
             throw std::invalid_argument ("PhaseIntegrator: needs 3 bins or more and positive sizes");
@@ -36,9 +36,8 @@ public:
     nb::tuple integrate (Rows levels, Row phase_before, Row time_before, Rows noise)
     {
         const auto hops = noise.shape (0);
-        if (levels.shape (0) != hops + 2 || levels.shape (1) != bin_count
-            || noise.shape (1) != bin_count || phase_before.shape (0) != bin_count
-            || time_before.shape (0) != bin_count)
+        if (levels.shape (0) != hops + 2 || levels.shape (1) != bin_count || noise.shape (1) != bin_count ||
+            phase_before.shape (0) != bin_count || time_before.shape (0) != bin_count)
             throw std::invalid_argument ("PhaseIntegrator: levels must be [hops + 2, bins], noise "
                                          "[hops, bins], phase and time gradient [bins]");
         auto* phases = new float[hops * bin_count];
@@ -53,8 +52,7 @@ public:
             {
                 const float* row = levels.data() + h * bin_count;
                 core.step (row, row + bin_count, row + 2 * bin_count, phase, gradient,
-                           noise.data() + h * bin_count, phases + h * bin_count,
-                           gradients + h * bin_count);
+                           noise.data() + h * bin_count, phases + h * bin_count, gradients + h * bin_count);
                 phase = phases + h * bin_count;
                 gradient = gradients + h * bin_count;
             }

@@ -22,11 +22,11 @@ class PhaseIntegrator
 public:
     struct Geometry
     {
-        std::size_t bins;   // M / 2 + 1
-        double hop;         // a, samples
-        double transform;   // M, samples
-        double gamma;       // samples squared
-        float range;        // natural log: bins this far under the hop's peak get random phase
+        std::size_t bins; // M / 2 + 1
+        double hop;       // a, samples
+        double transform; // M, samples
+        double gamma;     // samples squared
+        float range;      // natural log: bins this far under the hop's peak get random phase
     };
 
     explicit PhaseIntegrator (Geometry geometry) : g (geometry), todo (geometry.bins)
@@ -54,7 +54,9 @@ public:
             time_now[m] = static_cast<float> (turns) + time_scale * 0.5f * (high - low);
         }
         const auto frequency_gradient = [&] (std::size_t m)
-        { return frequency_scale * 0.5f * (after[m] - before[m]); };
+        {
+            return frequency_scale * 0.5f * (after[m] - before[m]);
+        };
 
         const auto threshold = *std::max_element (now, now + bins) - g.range;
         heap.clear();
@@ -65,7 +67,7 @@ public:
             todo[m] = now[m] > threshold ? 1 : 0;
             left += todo[m];
             if (before[m] > threshold)
-                heap.push_back ({ before[m], static_cast<std::uint32_t> (m), true });
+                heap.push_back ({before[m], static_cast<std::uint32_t> (m), true});
         }
         std::make_heap (heap.begin(), heap.end());
 
@@ -74,7 +76,7 @@ public:
             phase[m] = std::remainder (value, static_cast<float> (2.0 * pi));
             todo[m] = 0;
             --left;
-            heap.push_back ({ now[m], static_cast<std::uint32_t> (m), false });
+            heap.push_back ({now[m], static_cast<std::uint32_t> (m), false});
             std::push_heap (heap.begin(), heap.end());
         };
         while (left > 0)
