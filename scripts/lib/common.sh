@@ -74,4 +74,5 @@ as_root() {
 # A C++ compiler launcher makes a rebuild of unchanged files nearly free, also in a second checkout.
 if command -v ccache > /dev/null; then
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+    export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1 # paths relative to the tree, so that checkouts share
 fi
