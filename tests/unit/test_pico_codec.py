@@ -90,6 +90,7 @@ def test_streams_in_a_batch_sound_as_they_do_alone(codec: MagnitudeCodec, bundle
         np.testing.assert_allclose(audio[1], single[0], atol=2e-3)
         assert audio.shape == (3, bundle.frame.frame_samples, bundle.frame.channels)
         assert np.isfinite(audio).all()
+        assert np.abs(audio).max() <= 1
 
 
 def test_decoding_leaves_the_old_state_alone(codec: MagnitudeCodec, bundle: Bundle) -> None:

@@ -23,6 +23,8 @@ from bandmate.models.pico.synthesis import Synthesiser, SynthesisSpec, Synthesis
 
 Floats = NDArray[np.float32]
 
+LIMIT_KNEE = np.float32(0.8)
+
 
 @dataclass(frozen=True)
 class BandGroup:
@@ -163,7 +165,7 @@ class MagnitudeCodec:
         frames, new = [], []
         for level, state, past in zip(levels, states, pasts, strict=True):
             mono, synthesis = self._synthesiser.frame(level, state.synthesis)
-            frames.append(np.repeat(mono[:, None], self.channels, axis=1))
+            frames.append(np.repeat(_soft_limit(mono)[:, None], self.channels, axis=1))
             new.append(CodecState(past, synthesis))
         return np.stack(frames), new
 
@@ -234,6 +236,13 @@ def _by_row(x: Floats, weight: Floats) -> Floats:
     different (in its last bits) for having company.
     """
     return np.matmul(x[:, None, :], weight)[:, 0]
+
+
+def _soft_limit(x: Floats) -> Floats:
+    """Bends what is over LIMIT_KNEE towards full scale, so that no code sequence clips hard."""
+    over = np.maximum(np.abs(x) - LIMIT_KNEE, 0)
+    bent = LIMIT_KNEE + (1 - LIMIT_KNEE) * np.tanh(over / (1 - LIMIT_KNEE))
+    return np.where(over > 0, np.copysign(bent, x), x).astype(np.float32)
 
 
 def _layer_norm(x: Floats, weight: Floats, bias: Floats) -> Floats:
