@@ -41,6 +41,7 @@ TEST_CASE ("MIDI messages become events")
 
 TEST_CASE ("Every three bytes give a legal event or none")
 {
+    int illegal = 0;
     for (int status = 0; status < 256; ++status)
         for (int first = 0; first < 256; first += 5)
             for (int second = 0; second < 256; second += 3)
@@ -49,6 +50,7 @@ TEST_CASE ("Every three bytes give a legal event or none")
                     const uint8_t bytes[] = {static_cast<uint8_t> (status), static_cast<uint8_t> (first),
                                              static_cast<uint8_t> (second)};
                     const auto event = event_of_midi (bytes, size);
-                    REQUIRE ((!event || bandmate::protocol::is_legal (*event)));
+                    illegal += event && !bandmate::protocol::is_legal (*event) ? 1 : 0;
                 }
+    CHECK (illegal == 0);
 }

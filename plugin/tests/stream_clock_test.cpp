@@ -3,6 +3,9 @@
 
 #include <bandmate/core/stream_clock.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 using bandmate::core::StreamClock;
 
 TEST_CASE ("At equal rates model time is host time")
@@ -25,6 +28,8 @@ TEST_CASE ("Model time never falls, and never strays by more than half a sample,
         uint64_t host = 0;
         uint64_t before = 0;
         uint32_t block = 1;
+        bool fell = false;
+        double most_astray = 0.0;
         while (static_cast<double> (host) < host_rate * 86400.0)
         {
             for (const auto offset : {0u, block / 2, block - 1})
@@ -32,13 +37,17 @@ TEST_CASE ("Model time never falls, and never strays by more than half a sample,
                 const auto now = clock.model_time (offset);
                 const auto exact = static_cast<long double> (host + offset) * 48000.0L /
                                    static_cast<long double> (host_rate);
-                REQUIRE (now >= before);
-                REQUIRE (std::abs (static_cast<double> (static_cast<long double> (now) - exact)) <= 0.5001);
+                fell |= now < before;
+                most_astray = std::max (
+                    most_astray, std::abs (static_cast<double> (static_cast<long double> (now) - exact)));
                 before = now;
             }
             clock.advance (block);
             host += block;
             block = block * 7 % 65521 + 1;
         }
+        CAPTURE (host_rate);
+        CHECK_FALSE (fell);
+        CHECK (most_astray <= 0.5001);
     }
 }
