@@ -19,6 +19,7 @@ LOG_BYTES = 1_000_000
 LOG_FILES = 3
 SWITCH_SECONDS = 0.0005  # how long another Python thread may hold up a frame
 STOP_SECONDS = 10.0
+KEEP_SECONDS = 1.0  # how long plugins may search in vain when the discovery file was removed
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ def _serve(idle_exit: float | None, verbose: bool) -> None:
     log.info("serving in %s, process %d", server.folder, server.discovery.pid)
     click.echo(f"Bandmate serves plugins in {server.folder} (log: {log_file()}).", err=True)
     try:
-        server.wait()
+        while not server.wait(KEEP_SECONDS):
+            server.keep_findable()
     finally:
         log.info("ending: %s", server.reason)
         server.stop()

@@ -12,10 +12,12 @@ import time
 from bandmate import __version__
 from bandmate import _protocol as wire
 from bandmate.engine.engine import Engine
+from bandmate.errors import BandmateError
 from bandmate.link.control import Control
 from bandmate.link.discovery import (
     Discovery,
     ServerLock,
+    read_discovery,
     remove_discovery,
     socket_path,
     sweep_segments,
@@ -79,6 +81,19 @@ class Server:
     def wait(self, seconds: float | None = None) -> bool:
         """Waits until somebody asks for the end; False if `seconds` went by first."""
         return self._ended.wait(seconds)
+
+    def keep_findable(self) -> None:
+        """Writes the discovery file again if somebody removed it, as cleaners of /tmp do.
+
+        The lock keeps any other server from starting, so without the file plugins would be stuck.
+        """
+        if read_discovery(self.folder) == self.discovery:
+            return
+        try:
+            self.discovery.write(self.folder)
+            log.warning("wrote the discovery file anew: it was gone or another's")
+        except BandmateError as error:
+            log.error("%s", error)
 
     def stop(self) -> None:
         """Ends all sessions and removes what others would find."""
