@@ -213,6 +213,16 @@ TEST_CASE ("Settings that cannot be used are told, and do not throw")
     CHECK (link::load_engine_config().problem.find ("bandmate plugin install") != std::string::npos);
 }
 
+TEST_CASE ("Without settings the link says how to get them")
+{
+    ServerFixture server;
+    std::filesystem::remove (link::config_folder() / "engine.json");
+    link::Link link;
+    link.request ({});
+    REQUIRE (becomes (link, SessionProgress::unavailable));
+    CHECK (link.status().problem.find ("bandmate plugin install") != std::string::npos);
+}
+
 TEST_CASE ("The environment overrides the settings")
 {
     ServerFixture server;

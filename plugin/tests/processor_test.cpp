@@ -6,6 +6,7 @@
 #include <audio_guard.hpp>
 #include <processor.hpp>
 
+#include <cmath>
 #include <random>
 
 using namespace bandmate;
@@ -209,14 +210,27 @@ TEST_CASE ("Volume and mute act without a step")
 {
     ServerFixture server;
     Host host;
-    juce::AudioBuffer<float> buffer (2, 512);
-    parameter (host, "volume").setValueNotifyingHost (parameter (host, "volume").convertTo0to1 (-6.0f));
-    host.render (4096, 512);
-    parameter (host, "mute").setValueNotifyingHost (1.0f);
     host.processor.setNonRealtime (true);
-    host.midi.addEvent (juce::MidiMessage::noteOn (1, 60, juce::uint8 (127)), 0);
-    const auto out = host.render (16384, 512);
-    CHECK (std::all_of (out.begin(), out.end(), [] (float x) { return x == 0.0f; }));
+    std::vector<float> out;
+    for (int block = 0; block < 40; ++block)
+    {
+        // A note in each sample makes a steady level: any step is the gain's own.
+        for (int i = 0; i < 512; ++i)
+            host.midi.addEvent (juce::MidiMessage::noteOn (1, 60, juce::uint8 (127)), i);
+        if (block == 20)
+            parameter (host, "volume")
+                .setValueNotifyingHost (parameter (host, "volume").convertTo0to1 (-6.0f));
+        if (block == 30)
+            parameter (host, "mute").setValueNotifyingHost (1.0f);
+        const auto part = host.render (512, 512);
+        out.insert (out.end(), part.begin(), part.end());
+    }
+    const auto start = static_cast<size_t> (host.processor.getLatencySamples()) + 1;
+    for (size_t i = start; i < out.size(); ++i)
+        REQUIRE (std::abs (out[i] - out[i - 1]) < 0.002f);
+    CHECK (out[20 * 512 - 1] == 1.0f);
+    CHECK (std::abs (out[30 * 512 - 1] - std::pow (10.0, -6.0 / 20.0)) < 1e-4);
+    CHECK (out.back() == 0.0f);
 }
 
 TEST_CASE ("State goes round, prompts and an unknown model included")

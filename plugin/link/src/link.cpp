@@ -165,14 +165,17 @@ void Link::step()
 
 void Link::search()
 {
+    const auto config = load_engine_config();
+    if (!now_.facts && !config.problem.empty())
+        return fail (config.problem, "Then reload the plugin.");
     if (!now_.facts)
-        return fail (
-            "The model '" + now_.model + "' is not known on this machine.",
-            "Choose another model, or install it, then run `bandmate plugin install` and reload the plugin.");
+        return fail ("The model '" + now_.model + "' is not known on this machine.",
+                     "Choose another model, or install it, then run `bandmate plugin install` and reload the "
+                     "plugin.");
     server_ = find_server (runtime_folder());
     if (server_ && !(ignored_server_ && *server_ == *ignored_server_))
         return connect();
-    ServerLauncher::launch (load_engine_config().command, log_file());
+    ServerLauncher::launch (config.command, log_file());
     enter (LinkPhase::starting, start_limit);
 }
 
