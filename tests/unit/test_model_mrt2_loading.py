@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from bandmate.engine import blas
 blas.activate()
 
 import mlx.core as mx  # noqa: E402  (MLX must come after the BLAS)
+from support.official import PARITY_DATA, write_tiny_bundle  # noqa: E402
 
 from bandmate.engine.budget import example_controls  # noqa: E402
 from bandmate.models.bundle import BundleError, load_bundle  # noqa: E402
@@ -22,36 +21,14 @@ from bandmate.models.depthformer.linear import WeightFormat  # noqa: E402
 from bandmate.models.mrt2 import loading  # noqa: E402
 from bandmate.models.mrt2.files import FOLDER, OfficialFiles  # noqa: E402
 from bandmate.models.registry import load_model  # noqa: E402
-from bandmate.parity.config import read_config  # noqa: E402
 
-DATA = Path(__file__).parent.parent / "parity" / "data"
 KEY = "params/depthformer/decoder/temporal_body/transformer/x_layers_0/self_attention/attention/"
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A bundle without weights, described by the parity vectors' sizes."""
-    config = read_config(DATA)
-    codec = asdict(config.codec)
-    del codec["sample_rate"]
-    path = tmp_path / "tiny"
-    path.mkdir()
-    description = {
-        "format": 1,
-        "name": "tiny",
-        "family": "mrt2",
-        "frame": {
-            "sample_rate": 48000,
-            "frame_samples": 1920,
-            "channels": 2,
-            "delay_samples": 1920,
-        },
-        "conditioning": asdict(config.conditioning),
-        "depthformer": asdict(config.depthformer),
-        "codec": {**codec, "gain": 0.5},
-    }
-    (path / "bundle.json").write_text(json.dumps(description))
-    return path
+    return write_tiny_bundle(tmp_path)
 
 
 @pytest.fixture
@@ -65,7 +42,7 @@ def home(tmp_path, monkeypatch) -> OfficialFiles:
 
 
 def tensors() -> dict[str, mx.array]:
-    return dict(mx.load(str(DATA / "checkpoint.safetensors")))
+    return dict(mx.load(str(PARITY_DATA / "checkpoint.safetensors")))
 
 
 def save(path: Path, arrays: dict[str, mx.array]) -> None:

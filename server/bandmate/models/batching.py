@@ -34,6 +34,10 @@ class Batched:
         count = array.shape[0] // self.sessions
         return array[self.index * count : (self.index + 1) * count]
 
+    def own_tree(self) -> Any:
+        """This session's rows of all arrays."""
+        return tree_map(self.rows, self.tree)
+
 
 def gather(states: Sequence[Batched]) -> Any:
     """The sessions' rows in one tree, in the order given."""

@@ -7,12 +7,14 @@ model, so one set of weights serves any number of sessions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bandmate.errors import BandmateError
 
 PITCHES = 128  # MIDI pitches, one conditioning channel each
 
@@ -78,6 +80,8 @@ class FrameControls:
         seed: the session's seed.
         frame_index: k, counted from the start of the epoch. Random numbers are keyed by (seed, k).
         events: the frame's note events in order of time.
+        noise_shift: added to k where random numbers are keyed. A stream that goes on from a saved
+            state goes on in its random numbers too.
     """
 
     style: NDArray[np.int32]
@@ -89,6 +93,7 @@ class FrameControls:
     seed: int
     frame_index: int
     events: tuple[StampedNote, ...] = field(default=())
+    noise_shift: int = 0
 
 
 class Model(Protocol):
@@ -111,6 +116,27 @@ class Model(Protocol):
 
         Returns:
             n frames [F, channels] float32 in -1..1, and n new states.
+        """
+        ...
+
+
+class StateError(BandmateError):
+    """Arrays that are no state of a model. The message names the array and says what is wrong."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A model whose states can be kept outside the process. Inference thread only, as `Model`."""
+
+    def state_arrays(self, state: Any) -> dict[str, NDArray[Any]]:
+        """A state as plain arrays by name; they may share its memory and must not be modified."""
+        ...
+
+    def state_from_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """The state that `state_arrays` gave.
+
+        Raises:
+            StateError: an array is missing, extra, misshapen, of another type or out of range.
         """
         ...
 

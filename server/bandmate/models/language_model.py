@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,10 @@ from bandmate.models.batching import Batched, gather, scatter
 from bandmate.models.depthformer import cpu
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.sampling import session_noise
-from bandmate.models.interface import FrameControls, FrameSpec
+from bandmate.models.interface import FrameControls, FrameSpec, StateError
+from bandmate.models.state_arrays import Arrays, check_arrays, from_arrays, to_arrays
+
+LANGUAGE, CODEC = "language", "codec"  # first part of the names of a state's arrays
 
 
 class Codec(Protocol):
@@ -30,6 +33,14 @@ class Codec(Protocol):
     ) -> tuple[NDArray[np.float32], list[Any]]:
         """codes [n, codebooks], 0..codebook_size - 1, and n states -> audio [n, F, channels]
         float32 in -1..1, and n new states."""
+        ...
+
+    def state_tree(self, state: Any) -> Any:
+        """A state as dicts and lists of arrays; their integers are counts."""
+        ...
+
+    def state_from_tree(self, tree: Any) -> Any:
+        """The state of such a tree."""
         ...
 
 
@@ -98,7 +109,7 @@ class CodecLanguageModel:
         layout = self.depthformer.layout
         rows = layout.negatives(tokens) if self.logit_guidance else tokens[:, None]
         noise = [
-            session_noise(c.seed, c.frame_index, spec.codebooks, spec.codebook_size)
+            session_noise(c.seed, c.frame_index + c.noise_shift, spec.codebooks, spec.codebook_size)
             for c in controls
         ]
         inputs = (
@@ -114,3 +125,22 @@ class CodecLanguageModel:
         result, tree = self._frame(*map(mx.array, inputs), gather(states))
         mx.eval(result, tree)
         return np.array(result), scatter(tree, len(states))
+
+    def state_arrays(self, state: SessionState) -> Arrays:
+        """See `interface.Resumable`."""
+        return {
+            **to_arrays(state.language.own_tree(), LANGUAGE),
+            **to_arrays(self.codec.state_tree(state.codec), CODEC),
+        }
+
+    def state_from_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> SessionState:
+        """See `interface.Resumable`."""
+        fresh = self.init_state()
+        check_arrays(arrays, self.state_arrays(fresh))
+        # These become places in tables: the native code does not look twice.
+        last = arrays[f"{LANGUAGE}.previous"]
+        if last.min() < 0 or last.max() >= self.depthformer.vocabulary:
+            raise StateError(f"The state's array '{LANGUAGE}.previous' holds codes out of range.")
+        language = from_arrays(arrays, fresh.language.own_tree(), LANGUAGE)
+        codec = from_arrays(arrays, self.codec.state_tree(fresh.codec), CODEC)
+        return SessionState(Batched(language, 0, 1), self.codec.state_from_tree(codec))

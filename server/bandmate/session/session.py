@@ -8,7 +8,7 @@ the same frames wherever they come from: a MIDI file, a live host or an offline 
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,19 @@ from bandmate.session.parameters import Parameter, Parameters
 from bandmate.session.style import StyleSlots
 
 
+@dataclass(frozen=True)
+class ResumePoint:
+    """Where a stream can go on from.
+
+    Attributes:
+        state: the model's state; None for a fresh one.
+        frame: frames that led to it, which is where its random numbers go on.
+    """
+
+    state: Any = None
+    frame: int = 0
+
+
 def _event_time(event: Event) -> int:
     return event.time
 
@@ -43,6 +56,7 @@ class Session:
         styles: the style slots.
         state: the model's state of this stream; None asks for a fresh one.
         frame_index: k, the next frame of the epoch.
+        reset_target: what `reset` and each new epoch begin with; a fresh state unless set.
     """
 
     def __init__(self, bundle: Bundle, encoder: StyleEncoder | None, seed: int = 0) -> None:
@@ -58,17 +72,33 @@ class Session:
             self.spec.sample_rate, self.spec.frame_samples, self.spec.delay_samples
         )
         self._gains: NDArray[np.float32] | None = None
+        self.reset_target = ResumePoint()
         self.begin_epoch(seed)
 
     def begin_epoch(self, seed: int) -> None:
         """Starts the stream anew at time 0 without notes. Parameters and styles stay."""
-        self._seed = seed
-        self.state: Any = None
+        self._epoch_seed = seed
         self.frame_index = 0
+        self.reset()
         self._pending: list[Event] = []
         self._carried: tuple[StampedNote, ...] = ()  # releases from frames that were left out
         self._notes.clear()
         self._gate.start(enabled=self.parameters.is_on(Parameter.MIDI_GATE))
+
+    def reset(self, rotation: int = 0) -> None:
+        """Goes to the reset target. Time, notes, parameters and styles stay.
+
+        Args:
+            rotation: 0 replays the same random numbers after each reset; any other number gives
+                others, until the next epoch.
+        """
+        self._seed = (self._epoch_seed + rotation) % 2**64
+        self.state: Any = self.reset_target.state
+        self._noise_shift = self.reset_target.frame - self.frame_index
+
+    def here(self) -> ResumePoint:
+        """Where the stream is now."""
+        return ResumePoint(self.state, self.frame_index + self._noise_shift)
 
     def push(self, event: Event) -> None:
         """Takes an event of this epoch. Order counts only among events of the same time."""
@@ -114,6 +144,7 @@ class Session:
             seed=self._seed,
             frame_index=self.frame_index,
             events=carried + stamped,
+            noise_shift=self._noise_shift,
         )
 
     def skip(self, frames: int) -> None:

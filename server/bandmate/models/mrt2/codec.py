@@ -38,6 +38,14 @@ class SpectroStreamCodec:
         mx.eval(audio, tree)
         return np.array(audio), scatter(tree, len(states))
 
+    def state_tree(self, state: Batched) -> Any:
+        """The decoder's arrays of this session."""
+        return state.own_tree()
+
+    def state_from_tree(self, tree: Any) -> Batched:
+        """A session with these arrays."""
+        return Batched(tree, 0, 1)
+
     # Not compiled: there are few operations and they are large. Fused, minimum and maximum would
     # lose their vector instructions.
     def _decoded(self, codes: mx.array, state: Any) -> tuple[mx.array, Any]:

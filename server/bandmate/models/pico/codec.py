@@ -169,6 +169,16 @@ class MagnitudeCodec:
             new.append(CodecState(past, synthesis))
         return np.stack(frames), new
 
+    def state_tree(self, state: CodecState) -> dict[str, Any]:
+        """A stream's past as dicts and lists of arrays."""
+        synthesis = {**vars(state.synthesis), "frame": np.array([state.synthesis.frame], np.int64)}
+        return {"past": state.past, "synthesis": synthesis}
+
+    def state_from_tree(self, tree: dict[str, Any]) -> CodecState:
+        """The stream's past of such a tree."""
+        synthesis = {**tree["synthesis"], "frame": int(tree["synthesis"]["frame"][0])}
+        return CodecState(tree["past"], SynthesisState(**synthesis))
+
     def features(
         self, latent: Floats, pasts: Sequence[list[Floats]]
     ) -> tuple[Floats, list[list[Floats]]]:
