@@ -13,11 +13,11 @@ from support.paths import ROOT
 
 PARITY_DATA = ROOT / "tests" / "parity" / "data"
 TINY = "tiny"
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT, ENCODER = "checkpoint.safetensors", "encoder.safetensors"
 
 
 def write_tiny_bundle(folder: Path, *, weights: bool = False) -> Path:
-    """Writes FOLDER/tiny with a `bundle.json`, and the checkpoint if `weights`; returns it."""
+    """Writes FOLDER/tiny with a `bundle.json`, and its files if `weights`; returns it."""
     config = read_config(PARITY_DATA)
     codec = asdict(config.codec)
     del codec["sample_rate"]
@@ -38,7 +38,8 @@ def write_tiny_bundle(folder: Path, *, weights: bool = False) -> Path:
         "codec": {**codec, "gain": 0.5},
     }
     if weights:
-        description["weights"] = {"checkpoint": CHECKPOINT}
-        shutil.copy(PARITY_DATA / CHECKPOINT, path)
+        description["weights"] = {"checkpoint": CHECKPOINT, "encoder": ENCODER}
+        for file in (CHECKPOINT, ENCODER):
+            shutil.copy(PARITY_DATA / file, path)
     (path / "bundle.json").write_text(json.dumps(description))
     return path

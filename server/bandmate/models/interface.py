@@ -7,7 +7,7 @@ model, so one set of weights serves any number of sessions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -124,6 +124,10 @@ class StateError(BandmateError):
     """Arrays that are no state of a model. The message names the array and says what is wrong."""
 
 
+class PrefillError(BandmateError):
+    """A clip that a model cannot go on from. The message says what to do."""
+
+
 @runtime_checkable
 class Resumable(Protocol):
     """A model whose states can be kept outside the process. Inference thread only, as `Model`."""
@@ -137,6 +141,41 @@ class Resumable(Protocol):
 
         Raises:
             StateError: an array is missing, extra, misshapen, of another type or out of range.
+        """
+        ...
+
+
+@runtime_checkable
+class Prefillable(Protocol):
+    """A model that can go on from sound it did not make. Inference thread only, as `Model`.
+
+    The generators do a piece of at most about a frame's work before each yield, so that others'
+    frames can be made in between; their return value is the result.
+    """
+
+    def encode_clip(
+        self, audio: NDArray[np.float32] | None
+    ) -> Generator[None, None, NDArray[np.int32]]:
+        """The codes of a clip, as a state can be prefilled with them.
+
+        Args:
+            audio: [samples, channels] at the model's rate; None for silence.
+
+        Returns:
+            codes [frames, codebooks], without the clip's edges where they cannot be told well.
+
+        Raises:
+            PrefillError: the clip is too short, or the model cannot encode.
+        """
+        ...
+
+    def prefill(
+        self, controls: FrameControls, codes: NDArray[np.int32]
+    ) -> Generator[None, None, Any]:
+        """The state of a session that has played these codes [frames, codebooks].
+
+        Args:
+            controls: the conditioning under which it played them.
         """
         ...
 

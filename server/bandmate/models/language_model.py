@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from bandmate.models.batching import Batched, gather, scatter
 from bandmate.models.depthformer import cpu
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.sampling import session_noise
-from bandmate.models.interface import FrameControls, FrameSpec, StateError
+from bandmate.models.interface import FrameControls, FrameSpec, PrefillError, StateError
 from bandmate.models.state_arrays import Arrays, check_arrays, from_arrays, to_arrays
 
 LANGUAGE, CODEC = "language", "codec"  # first part of the names of a state's arrays
@@ -44,6 +45,14 @@ class Codec(Protocol):
         ...
 
 
+class ClipEncoder(Protocol):
+    """Turns sound into codes."""
+
+    def codes(self, audio: NDArray[np.float32] | None) -> Generator[None, None, NDArray[np.int32]]:
+        """As `interface.Prefillable.encode_clip`."""
+        ...
+
+
 def step_function(depthformer: Depthformer) -> Any:
     """The MLX function of one frame, compiled where that is quick.
 
@@ -68,6 +77,8 @@ class CodecLanguageModel:
     Attributes:
         spec: the frame grid.
         logit_guidance: guide logits too (three rows a session), not only by conditioning tokens.
+
+    An encoder is optional and only loaded by the first clip.
     """
 
     def __init__(
@@ -77,9 +88,12 @@ class CodecLanguageModel:
         codec: Codec,
         *,
         logit_guidance: bool = False,
+        load_encoder: Callable[[], ClipEncoder] | None = None,
     ):
         self.spec = spec
         self.logit_guidance = logit_guidance
+        self._load_encoder = load_encoder
+        self._encoder: ClipEncoder | None = None
         self.depthformer = depthformer
         self.codec = codec
         self._cpu = cpu.CpuRunner(depthformer) if cpu.usable(depthformer) else None
@@ -106,8 +120,7 @@ class CodecLanguageModel:
         """The language model's part of a step: codes [n, codebooks] and new states."""
         spec = self.depthformer.spec
         tokens = self.depthformer.layout.tokens(controls)
-        layout = self.depthformer.layout
-        rows = layout.negatives(tokens) if self.logit_guidance else tokens[:, None]
+        rows = self._rows(tokens)
         noise = [
             session_noise(c.seed, c.frame_index + c.noise_shift, spec.codebooks, spec.codebook_size)
             for c in controls
@@ -125,6 +138,47 @@ class CodecLanguageModel:
         result, tree = self._frame(*map(mx.array, inputs), gather(states))
         mx.eval(result, tree)
         return np.array(result), scatter(tree, len(states))
+
+    def encode_clip(
+        self, audio: NDArray[np.float32] | None
+    ) -> Generator[None, None, NDArray[np.int32]]:
+        """See `interface.Prefillable`."""
+        if self._encoder is None:
+            if self._load_encoder is None:
+                raise PrefillError("This model cannot go on from sound: it has no encoder.")
+            self._encoder = self._load_encoder()
+            yield
+        return (yield from self._encoder.codes(audio))
+
+    def prefill(
+        self, controls: FrameControls, codes: NDArray[np.int32]
+    ) -> Generator[None, None, SessionState]:
+        """See `interface.Prefillable`.
+
+        The last frame's codes are what the next frame starts from; they are not in the caches yet.
+        """
+        rows = self._rows(self.depthformer.layout.tokens([controls]))
+        fresh = self.init_state()
+        language, codec = fresh.language.own_tree(), fresh.codec
+        first = np.array(self.depthformer.ids(mx.array(codes[:1])), np.int32)
+        first = np.repeat(first, rows.shape[1], axis=0)
+        language["previous"] = first if self._cpu is not None else mx.array(first)
+        for now, following in itertools.pairwise(codes):
+            if self._cpu is not None:
+                language = self._cpu.forced_frame(rows, following[None], language)
+            else:
+                language = self.depthformer.forced_frame(
+                    mx.array(rows), mx.array(following[None]), language
+                )
+                mx.eval(language)
+            _, (codec,) = self.codec.decode(now[None], [codec])
+            yield
+        return SessionState(Batched(language, 0, 1), codec)
+
+    def _rows(self, tokens: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Conditioning ids [n, channels] -> [n, rows, channels]."""
+        layout = self.depthformer.layout
+        return layout.negatives(tokens) if self.logit_guidance else tokens[:, None]
 
     def state_arrays(self, state: SessionState) -> Arrays:
         """See `interface.Resumable`."""

@@ -18,6 +18,8 @@ from bandmate.models.bundle import Bundle
 from bandmate.models.interface import (
     DRUMS_MASKED,
     DRUMS_OFF,
+    NOTE_MASKED,
+    PITCHES,
     FrameControls,
     StampedNote,
     StyleEncoder,
@@ -133,18 +135,28 @@ class Session:
         return FrameControls(
             style=self.styles.codes(parameters.style_weights),
             notes=notes,
-            drums=DRUMS_MASKED if parameters.is_on(Parameter.DRUMS) else DRUMS_OFF,
-            guidance=(
-                parameters[Parameter.GUIDANCE_STYLE],
-                parameters[Parameter.GUIDANCE_NOTES],
-                parameters[Parameter.GUIDANCE_DRUMS],
-            ),
+            drums=self._drums(),
+            guidance=self._guidance(),
             temperature=parameters[Parameter.TEMPERATURE],
             top_k=max(1, parameters.whole(Parameter.TOP_K)),
             seed=self._seed,
             frame_index=self.frame_index,
             events=carried + stamped,
             noise_shift=self._noise_shift,
+        )
+
+    def prefill_controls(self) -> FrameControls:
+        """The conditioning under which sound is put before a stream: its style, any notes."""
+        parameters = self.parameters
+        return FrameControls(
+            style=self.styles.codes(parameters.style_weights),
+            notes=np.full(PITCHES, NOTE_MASKED, np.int32),
+            drums=self._drums(),
+            guidance=self._guidance(),
+            temperature=0.0,
+            top_k=1,
+            seed=self._seed,
+            frame_index=0,
         )
 
     def skip(self, frames: int) -> None:
@@ -176,6 +188,17 @@ class Session:
         if np.all(gains == 1.0):
             return audio
         return audio * gains[:, None]
+
+    def _drums(self) -> int:
+        return DRUMS_MASKED if self.parameters.is_on(Parameter.DRUMS) else DRUMS_OFF
+
+    def _guidance(self) -> tuple[float, float, float]:
+        parameters = self.parameters
+        return (
+            parameters[Parameter.GUIDANCE_STYLE],
+            parameters[Parameter.GUIDANCE_NOTES],
+            parameters[Parameter.GUIDANCE_DRUMS],
+        )
 
     def _apply(self, event: Event, offset: int) -> None:
         kind, notes = event.kind, self._notes

@@ -134,3 +134,24 @@ class CpuRunner:
             "cross_keys": cross[0::2],
             "cross_values": cross[1::2],
         }
+
+    def forced_frame(
+        self, tokens: NDArray[np.int32], codes: NDArray[np.int32], state: dict[str, Any]
+    ) -> dict[str, Any]:
+        """As `Depthformer.forced_frame`.
+
+        The native frame is run whole and its own codes are dropped: they reach nothing but
+        `previous`.
+        """
+        spec = self._model.spec
+        sessions, rows, _ = tokens.shape
+        _, new = self.frame(
+            tokens,
+            np.zeros((sessions, spec.codebooks, spec.codebook_size), np.float32),
+            np.zeros(sessions, np.float32),
+            np.ones(sessions, np.int32),
+            np.zeros((sessions, 2), np.float32),
+            state,
+        )
+        ids = np.array(self._model.ids(mx.array(codes)), np.int32)
+        return {**new, "previous": np.repeat(ids, rows, axis=0)}

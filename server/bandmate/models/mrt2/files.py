@@ -63,3 +63,20 @@ def find_checkpoint(bundle: Bundle) -> Path:
             f"Get them with `bandmate models download {bundle.name}`."
         )
     return path
+
+
+def find_encoder(bundle: Bundle) -> Path:
+    """The codec encoder's file, which playing does not need: found as the checkpoint is.
+
+    Raises:
+        BundleError: it is in neither place.
+    """
+    if "encoder" in bundle.weights:
+        return bundle.weights["encoder"]
+    path = official_files().codec("encoder")
+    if not path.is_file():
+        raise BundleError(
+            f"The encoder that turns sound into codes is not here ({path} is missing). "
+            f"Get it with `bandmate models download {bundle.name}`."
+        )
+    return path

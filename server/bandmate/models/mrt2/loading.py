@@ -15,8 +15,9 @@ from bandmate.models.depthformer.checkpoint import checked_tensors, load_tensors
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.linear import WeightFormat
 from bandmate.models.language_model import CodecLanguageModel
+from bandmate.models.mrt2.clip_encoder import SpectroStreamClipEncoder
 from bandmate.models.mrt2.codec import SpectroStreamCodec
-from bandmate.models.mrt2.files import find_checkpoint, official_files
+from bandmate.models.mrt2.files import find_checkpoint, find_encoder, official_files
 from bandmate.models.mrt2.fused import separated
 from bandmate.models.mrt2.random_weights import random_tensors
 from bandmate.models.mrt2.spectrostream.decoder import Decoder
@@ -143,4 +144,16 @@ def load(
         tensors = load_checkpoint(path, bundle.depthformer, bundle.conditioning, codec, folder)
     built = build_codec(tensors, codec, float(bundle.codec.get("gain", 1.0)))
     depthformer = Depthformer(bundle.depthformer, bundle.conditioning, tensors, form)
-    return CodecLanguageModel(bundle.frame, depthformer, built, logit_guidance=logit_guidance)
+
+    def load_clip_encoder() -> SpectroStreamClipEncoder:
+        encoder = load_encoder(find_encoder(bundle), codec)
+        levels = depthformer.spec.codebooks
+        return SpectroStreamClipEncoder(encoder, built.quantizer, levels, bundle.frame)
+
+    return CodecLanguageModel(
+        bundle.frame,
+        depthformer,
+        built,
+        logit_guidance=logit_guidance,
+        load_encoder=load_clip_encoder,
+    )
