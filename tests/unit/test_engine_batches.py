@@ -60,7 +60,7 @@ class FussyTone(TestTone):
 @pytest.fixture
 def model(monkeypatch):
     made = FussyTone()
-    monkeypatch.setattr(loading, "load_model", lambda bundle: (made, None))
+    monkeypatch.setattr(loading, "load_model", lambda bundle, precision: (made, None))
     return made
 
 
@@ -153,9 +153,9 @@ def test_a_model_loads_once_and_a_broken_one_harms_nobody(monkeypatch):
     loads = []
     real = loading.load_model
 
-    def counted(bundle):
+    def counted(bundle, precision):
         loads.append(bundle.name)
-        return real(bundle)
+        return real(bundle, precision)
 
     monkeypatch.setattr(loading, "load_model", counted)
     with Engine(measure=Measure.NEVER) as engine:

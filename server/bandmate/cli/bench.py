@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from bandmate.cli.options import precision_option
 from bandmate.engine import benchmark
 from bandmate.models.registry import DEFAULT_MODEL, find_bundle
 
@@ -25,6 +26,7 @@ def command() -> None:
 @click.option(
     "--sessions", type=click.IntRange(1), default=1, show_default=True, help="Played together."
 )
+@precision_option
 @click.option(
     "--reference/--no-reference",
     default=True,
@@ -49,6 +51,7 @@ def bench_model(
     name: str,
     frames: int,
     sessions: int,
+    precision: str | None,
     reference: bool,
     reference_python: Path,
     reference_frames: int,
@@ -62,7 +65,7 @@ def bench_model(
     bundle = find_bundle(name)
     if not as_json:
         click.echo(f"Timing {frames} frames of {name} ...")
-    result = benchmark.benchmark(bundle, frames, sessions)
+    result = benchmark.benchmark(bundle, frames, sessions, precision)
     if reference and bundle.family == "mrt2":
         if not as_json:
             click.echo("Timing the reference, if it is installed (minutes) ...")
@@ -79,7 +82,8 @@ def _table(result: dict[str, Any]) -> list[str]:
     frame = result["frame_ms"]
     weights = ", random weights" if result["random_weights"] else ""
     lines = [
-        f"{result['model']}{weights}, {result['sessions']} session(s), {result['blas']}",
+        f"{result['model']}{weights}, {result['precision']}, "
+        f"{result['sessions']} session(s), {result['blas']}",
         f"  frame      {frame['p50']:8.2f} ms median  {frame['p99']:8.2f} ms p99",
     ]
     for name, part in result["parts_ms"].items():

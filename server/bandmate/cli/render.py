@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bandmate.cli.options import precision_option
 from bandmate.models.registry import DEFAULT_MODEL
 from bandmate.session.parameters import Parameter
 
@@ -64,6 +65,7 @@ class WeightedStyle(click.ParamType):
     show_default=DEFAULT_MODEL,
     help="Name of the model bundle.",
 )
+@precision_option
 @click.option(
     "--tail",
     type=click.FloatRange(0.0, 600.0),
@@ -93,6 +95,7 @@ def command(
     styles: tuple[tuple[str, float], ...],
     seed: int,
     model: str,
+    precision: str | None,
     tail: float,
     as_json: bool,
     **options: float | None,
@@ -110,7 +113,7 @@ def command(
     from bandmate.session.wav import WavWriter
 
     console = Console(stderr=True, quiet=as_json)
-    with Engine(measure=Measure.NEVER) as engine:
+    with Engine(measure=Measure.NEVER, precision=precision) as engine:
         with console.status(f"Loading {model}"):
             loaded = engine.load(model).result()
         spec = loaded.bundle.frame
@@ -152,6 +155,7 @@ def command(
         result = {
             "out": str(wav),
             "model": loaded.bundle.name,
+            "precision": loaded.precision,
             "seed": seed,
             "seconds": seconds,
             "samples": job.length_samples,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from bandmate.cli.options import precision_option
 from bandmate.errors import BandmateError
 from bandmate.paths import log_file, runtime_dir
 
@@ -54,12 +55,18 @@ def start_logging(path: Path, verbose: bool) -> None:
     metavar="SECONDS",
     help="End after so many seconds without a session; without it, run until stopped.",
 )
+@precision_option
 @click.option("--verbose", is_flag=True, help="Log to standard error too.")
 @click.option("--stop", "stop_running", is_flag=True, help="End the server that runs now.")
 @click.option("--status", "show_status", is_flag=True, help="Tell what the server does now.")
 @click.option("--json", "as_json", is_flag=True, help="With --status: print one JSON object.")
 def command(
-    idle_exit: float | None, verbose: bool, stop_running: bool, show_status: bool, as_json: bool
+    idle_exit: float | None,
+    precision: str | None,
+    verbose: bool,
+    stop_running: bool,
+    show_status: bool,
+    as_json: bool,
 ) -> None:
     """Runs the server. Plugins start it by themselves; one is enough for all of them."""
     if stop_running:
@@ -67,15 +74,15 @@ def command(
     elif show_status:
         _show_status(as_json)
     else:
-        _serve(idle_exit, verbose)
+        _serve(idle_exit, precision, verbose)
 
 
-def _serve(idle_exit: float | None, verbose: bool) -> None:
+def _serve(idle_exit: float | None, precision: str | None, verbose: bool) -> None:
     from bandmate.link.server import Server
 
     start_logging(log_file(), verbose)
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = Server(idle_exit)
+    server = Server(idle_exit, precision)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: server.end(signal.Signals(received).name))
     log.info("serving in %s, process %d", server.folder, server.discovery.pid)

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,11 @@ import numpy as np
 from bandmate.engine import blas
 from bandmate.engine.budget import example_controls
 from bandmate.engine.loading import load_on_fast_blas
+from bandmate.engine.precision import settle
 from bandmate.errors import BandmateError
 from bandmate.models.bundle import Bundle
 from bandmate.models.interface import Model
+from bandmate.models.registry import check_weights
 
 if TYPE_CHECKING:
     from bandmate.models.mrt2.files import OfficialFiles
@@ -35,16 +38,34 @@ class BenchmarkError(BandmateError):
     """A benchmark that cannot be run."""
 
 
-def load_for_benchmark(bundle: Bundle) -> tuple[Model, bool]:
-    """The model, and whether its weights are random because the real ones are not here."""
-    if bundle.family == "mrt2":
-        from bandmate.models.mrt2 import loading
+def has_weights(bundle: Bundle) -> bool:
+    """Whether the model's weights are here."""
+    try:
+        check_weights(bundle)
+    except BandmateError:
+        return False
+    return True
 
+
+def load_for_benchmark(bundle: Bundle, precision: str) -> Model:
+    """The model in a form; with random weights where the real ones are not here."""
+    if has_weights(bundle):
+        return load_on_fast_blas(bundle, precision=precision)[0]
+    from bandmate.models.depthformer.linear import WeightFormat
+    from bandmate.models.mrt2 import loading
+
+    return loading.load(bundle, WeightFormat.named(precision), random=True)
+
+
+def settled_precision(bundle: Bundle, option: str | None) -> str:
+    """The precision to time a model with, see `engine.precision.settle`."""
+    known = has_weights(bundle)
+    steps = settle(bundle, option, partial(load_for_benchmark, bundle), remember=known)
+    while True:
         try:
-            loading.find_checkpoint(bundle)
-        except BandmateError:
-            return loading.load(bundle, random=True), True
-    return load_on_fast_blas(bundle)[0], False
+            next(steps)
+        except StopIteration as end:
+            return str(end.value)
 
 
 def frame_times(model: Model, bundle: Bundle, frames: int, sessions: int) -> dict[str, list[float]]:
@@ -84,16 +105,19 @@ def summary(milliseconds: Sequence[float]) -> dict[str, float]:
     return {"p50": round(p50, 3), "p99": round(p99, 3), "min": round(min(milliseconds), 3)}
 
 
-def benchmark(bundle: Bundle, frames: int, sessions: int) -> dict[str, Any]:
-    """Loads and times a model.
+def benchmark(
+    bundle: Bundle, frames: int, sessions: int, precision: str | None = None
+) -> dict[str, Any]:
+    """Loads and times a model, in the precision asked for or the best.
 
     Returns:
         JSON object with `frame_ms` {p50, p99, min}, `parts_ms`, `rtf` (time per audio time; below
         1 is live), peak memory and what it ran on.
     """
     status = blas.activate()
+    settled = settled_precision(bundle, precision)
     begin = time.perf_counter()
-    model, random = load_for_benchmark(bundle)
+    model = load_for_benchmark(bundle, settled)
     load_s = time.perf_counter() - begin
     times = frame_times(model, bundle, frames, sessions)
     frame = summary(times.pop("frame"))
@@ -104,7 +128,8 @@ def benchmark(bundle: Bundle, frames: int, sessions: int) -> dict[str, Any]:
         "model": bundle.name,
         "frames": frames,
         "sessions": sessions,
-        "random_weights": random,
+        "random_weights": not has_weights(bundle),
+        "precision": settled,
         "blas": status.name,
         "load_s": round(load_s, 2),
         "frame_ms": frame,

@@ -166,7 +166,13 @@ def known_ms(bundle: Bundle) -> float | None:
     return float(known)
 
 
-def store(bundle: Bundle, measured_ms: float | None, **top_level: Any) -> float | None:
+def store(
+    bundle: Bundle,
+    measured_ms: float | None,
+    *,
+    precision: dict[str, Any] | None = None,
+    **top_level: Any,
+) -> float | None:
     """Writes a model's frame and budget into `engine.json`.
 
     A user's own value (`"budget_fixed": true` beside it) is kept.
@@ -174,6 +180,7 @@ def store(bundle: Bundle, measured_ms: float | None, **top_level: Any) -> float 
     Args:
         bundle: the model.
         measured_ms: the budget measured now, None to keep what is known.
+        precision: what `engine.precision` measured, None to keep what is known.
         top_level: other keys of the file to set, e.g. `command`.
 
     Returns:
@@ -190,6 +197,8 @@ def store(bundle: Bundle, measured_ms: float | None, **top_level: Any) -> float 
         entry["budget_ms"] = budget
     if old.get("budget_fixed") is True:
         entry["budget_fixed"] = True
+    if precision is not None or "precision" in old:
+        entry["precision"] = old["precision"] if precision is None else precision
     models = [e for e in content.get("models", []) if e["name"] != bundle.name]
     wanted = {
         "default_model": DEFAULT_MODEL,

@@ -45,17 +45,23 @@ def _pass_error(asked: Future[None], wanted: Future[LoadedModel]) -> None:
 class Engine:
     """Owner of the inference thread. Use as a context manager, or call `start` and `stop`."""
 
-    def __init__(self, wait: Wait | None = None, measure: Measure = Measure.UNKNOWN) -> None:
+    def __init__(
+        self,
+        wait: Wait | None = None,
+        measure: Measure = Measure.UNKNOWN,
+        precision: str | None = None,
+    ) -> None:
         """Args:
         wait: returns when one of the streams may be ready, at the latest after the given seconds;
             must release the GIL. Without it the engine sleeps in short steps.
         measure: when to measure and store the frame budget of a model that loads.
+        precision: of the models that load, see `engine.precision.wanted`.
         """
         self._wait = wait or (lambda _, seconds: time.sleep(min(seconds, POLL_SECONDS)))
         self._requests: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = (
             queue.SimpleQueue()
         )
-        self._shelf = ModelShelf(measure)
+        self._shelf = ModelShelf(measure, precision)
         self.beat = time.monotonic()  # when the inference thread last came round
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)

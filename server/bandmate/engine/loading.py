@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from bandmate.engine import blas, budget
+from bandmate.engine.precision import settle
 from bandmate.engine.stream import Stream
-from bandmate.models.bundle import Bundle
+from bandmate.models.bundle import PRECISIONS, Bundle
 from bandmate.models.interface import Model, StyleEncoder
 from bandmate.models.registry import find_bundle, has_large_products, load_model
 
@@ -40,6 +41,7 @@ class LoadedModel:
         model: its weights; inference thread only.
         encoder: its style encoder, None for a model without styles.
         budget_ms: what a frame may cost, see `engine.budget`; 0 if that is not known.
+        precision: the form its weights are held in.
         streams: those being stepped.
         used_at: monotonic time when the last stream left.
         step_seconds: about the longest of the recent steps.
@@ -49,6 +51,7 @@ class LoadedModel:
     model: Model
     encoder: StyleEncoder | None
     budget_ms: float
+    precision: str
     streams: list[Stream] = field(default_factory=list)
     used_at: float = field(default_factory=time.monotonic)
     step_seconds: float = 0.0
@@ -71,8 +74,10 @@ class _Loading:
 class ModelShelf:
     """Models by name. Inference thread only."""
 
-    def __init__(self, measure: Measure) -> None:
+    def __init__(self, measure: Measure, precision: str | None = None) -> None:
+        """`precision`: see `engine.precision.wanted`."""
         self._measure = measure
+        self._precision = precision
         self._models: dict[str, LoadedModel] = {}
         self._loading: dict[str, _Loading] = {}
 
@@ -134,7 +139,12 @@ class ModelShelf:
         begin = time.perf_counter()
         bundle = find_bundle(name)
         others = any(has_large_products(model.bundle) for model in self._models.values())
-        model, encoder = load_on_fast_blas(bundle, others)
+        precision = yield from settle(
+            bundle,
+            self._precision,
+            lambda name: load_on_fast_blas(bundle, others, name)[0],
+        )
+        model, encoder = load_on_fast_blas(bundle, others, precision)
         yield
         known = budget.known_ms(bundle)
         wanted = self._measure is Measure.ALWAYS or (
@@ -146,22 +156,23 @@ class ModelShelf:
             yield
         if wanted:
             known = _stored(bundle, budget.budget_ms(times, bundle.frame))
-        self._models[name] = LoadedModel(bundle, model, encoder, known or 0.0)
+        self._models[name] = LoadedModel(bundle, model, encoder, known or 0.0, precision)
         # Weights and modules live long: keep them out of every later collection.
         gc.collect()
         gc.freeze()
-        log.info("loaded %s in %.2f s", name, time.perf_counter() - begin)
+        log.info("loaded %s (%s) in %.2f s", name, precision, time.perf_counter() - begin)
         return self._models[name]
 
 
 def load_on_fast_blas(
-    bundle: Bundle, others_need_threads: bool = False
+    bundle: Bundle, others_need_threads: bool = False, precision: str = PRECISIONS[0]
 ) -> tuple[Model, StyleEncoder | None]:
     """Loads a model with the matrix library set up for it.
 
     Args:
         bundle: its description.
         others_need_threads: another model in memory has large products.
+        precision: the form of its weights, one of PRECISIONS.
 
     Raises:
         BundleError: the model cannot be loaded.
@@ -171,7 +182,7 @@ def load_on_fast_blas(
         log.warning("matrix products are slow here (%s): %s", fast.name, fast.hint)
     many = others_need_threads or has_large_products(bundle)
     blas.set_large_product_threads((os.cpu_count() or 1) if many else 1)
-    return load_model(bundle)
+    return load_model(bundle, precision)
 
 
 def _stored(bundle: Bundle, measured_ms: float) -> float:

@@ -33,11 +33,12 @@ TOKEN_BYTES = 16
 class Server:
     """One running server. Make it, `wait` for its end, `stop` it."""
 
-    def __init__(self, idle_seconds: float | None = None) -> None:
+    def __init__(self, idle_seconds: float | None = None, precision: str | None = None) -> None:
         """Takes the lock and starts to serve.
 
         Args:
             idle_seconds: end after so long without a session, None for never.
+            precision: of the models that load, see `engine.precision.wanted`.
 
         Raises:
             BandmateError: there is a server already, or the private folder cannot be used.
@@ -50,7 +51,7 @@ class Server:
             for path in sweep_segments(self.folder):
                 log.info("removed %s of a dead plugin", path.name)
             self._socket = socket_path(self.folder)
-            self._engine = Engine(wait_for_input)
+            self._engine = Engine(wait_for_input, precision=precision)
             self._engine.start()
             token = secrets.token_hex(TOKEN_BYTES)
             endpoint = f"ipc://{self._socket}"

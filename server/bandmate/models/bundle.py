@@ -18,6 +18,8 @@ from bandmate.models.interface import FrameSpec
 FORMAT = 1
 FILE_NAME = "bundle.json"
 FAMILIES = ("pico", "mrt2", "testtone")
+PRECISIONS = ("float32", "bfloat16", "int8", "int4")  # forms of weights, finest first
+AUTO_PRECISION = "auto"
 
 
 class BundleError(BandmateError):
@@ -93,7 +95,7 @@ class Defaults:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle description."""
+    """A checked bundle description. `precision` is one of PRECISIONS, or "auto" to measure."""
 
     path: Path
     name: str
@@ -108,6 +110,7 @@ class Bundle:
     depthformer: DepthformerSpec | None = None
     codec: dict[str, Any] = field(default_factory=dict)
     styles: dict[str, Any] = field(default_factory=dict)
+    precision: str = AUTO_PRECISION
 
 
 def _section(cls: type, raw: Any, where: str, path: Path) -> Any:
@@ -170,6 +173,12 @@ def load_bundle(folder: Path) -> Bundle:
         weights[key] = folder / file
         if not weights[key].is_file():
             raise BundleError(f"{weights[key]} is missing. Get the bundle again.")
+    precision = raw.get("precision", AUTO_PRECISION)
+    if precision not in (AUTO_PRECISION, *PRECISIONS):
+        raise BundleError(
+            f"{path}: unknown precision {precision!r}; known are "
+            f"{', '.join((AUTO_PRECISION, *PRECISIONS))}."
+        )
     return Bundle(
         path=folder,
         name=str(name),
@@ -184,6 +193,7 @@ def load_bundle(folder: Path) -> Bundle:
         depthformer=_depthformer(raw["depthformer"], path) if "depthformer" in raw else None,
         codec=dict(raw.get("codec", {})),
         styles=dict(raw.get("styles", {})),
+        precision=precision,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from bandmate.models.bundle import FILE_NAME, Bundle, BundleError, load_bundle
+from bandmate.models.bundle import FILE_NAME, PRECISIONS, Bundle, BundleError, load_bundle
 from bandmate.models.interface import Model, StyleEncoder
 from bandmate.paths import config_dir
 
@@ -102,11 +102,14 @@ def has_large_products(bundle: Bundle) -> bool:
     return bool(getattr(_family(bundle), "LARGE_PRODUCTS", False))
 
 
-def load_model(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
+def load_model(bundle: Bundle, precision: str = PRECISIONS[0]) -> tuple[Model, StyleEncoder | None]:
     """Loads weights. Call on the inference thread, which then owns the model.
 
-    The family's module in this package does it: `bandmate.models.<family>.load(bundle)`. It is
-    imported here and not before, so that MLX is only there where a network is really run.
+    The family's module in this package does it: `bandmate.models.<family>.load`. It is imported
+    here and not before, so that MLX is only there where a network is really run.
+
+    Args:
+        precision: one of PRECISIONS, the form of the language model's weights.
 
     Returns:
         The model, and its style encoder if it follows styles.
@@ -115,7 +118,7 @@ def load_model(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
         BundleError: the weights do not fit the description, or cannot be read.
     """
     try:
-        model, encoder = _family(bundle).load(bundle)
+        model, encoder = _family(bundle).load(bundle, precision)
     except BundleError:
         raise
     except Exception as error:  # whatever broken weights lead to, in whichever library

@@ -106,6 +106,6 @@ class TestTone:
         mono[first - begin : last - begin] += sound
 
 
-def load(bundle: Bundle) -> tuple[TestTone, None]:
-    """The model of a checked bundle; it has no styles."""
+def load(bundle: Bundle, precision: str) -> tuple[TestTone, None]:
+    """The model of a checked bundle; it has no styles, and no weights to hold in a precision."""
     return TestTone(bundle.frame), None

@@ -20,6 +20,16 @@ class WeightFormat:
     dtype: mx.Dtype
     bits: int = 0
 
+    @classmethod
+    def named(cls, precision: str) -> WeightFormat:
+        """The form of that name: float32, bfloat16, int8 or int4. Raises KeyError."""
+        return {
+            "float32": cls(mx.float32),
+            "bfloat16": cls(mx.bfloat16),
+            "int8": cls(mx.bfloat16, 8),
+            "int4": cls(mx.bfloat16, 4),
+        }[precision]
+
     @property
     def group(self) -> int:
         """Elements that share one scale, along a matrix's input axis."""

@@ -122,6 +122,13 @@ class Builder:
     def _take(self, key: str) -> mx.array:
         return self._tensors.pop(PREFIX + key)
 
+    def _kernel(self, key: str) -> mx.array:
+        """A tensor in the activation type. The stored one may be twice as large: it is let go
+        before anything else is made of it."""
+        kernel = self._take(key).astype(self._form.dtype)
+        mx.eval(kernel)
+        return kernel
+
     def vector(self, key: str) -> mx.array:
         """A norm scale, bias or table that is never quantised, in the activation type."""
         value = mx.contiguous(self._take(key).astype(self._form.dtype))
@@ -130,16 +137,17 @@ class Builder:
 
     def matrix(self, *keys: str) -> Matrix:
         """Kernels [in, ...out] as one matrix [out, in], stacked on the output axis."""
-        return self._held(_stacked([self._take(key) for key in keys]))
+        return self._held(_stacked([self._kernel(key) for key in keys]))
 
     def matrices(self, key: str, parts: list[slice]) -> list[Matrix]:
         """Some rows of the matrix [out, in] of one kernel, each a matrix of its own."""
-        whole = self._take(key).T
+        whole = self._kernel(key).T
+        mx.eval(whole)
         return [self._held(whole[part]) for part in parts]
 
     def table(self, key: str) -> Matrix:
         """An embedding table [rows, width]."""
-        return self._held(self._take(key))
+        return self._held(self._kernel(key))
 
     def _held(self, values: mx.array, form: WeightFormat | None = None) -> Matrix:
         held = Matrix(values, form or self._form)
@@ -165,7 +173,7 @@ class Builder:
             sink_value = self.vector(inner + "sink_value_embeddings").reshape(heads, 1, width)
             mx.eval(sink_key, sink_value)
         mx.eval(factor)
-        output = self._take(name + "output_projection/kernel")
+        output = self._kernel(name + "output_projection/kernel")
         return Attention(
             heads=heads,
             head_dim=width,
@@ -180,10 +188,10 @@ class Builder:
         )
 
     def _queries(self, query: str, factor: mx.array | None, others: list[str]) -> Matrix:
-        kernels = [self._take(key) for key in (query, *others)]
+        kernels = [self._kernel(key) for key in (query, *others)]
         if factor is not None:
             # One product less per attention; in float32 it changes nothing that could be seen.
-            kernels[0] = kernels[0].astype(mx.float32) * factor
+            kernels[0] = kernels[0] * factor
         return self._held(_stacked(kernels))
 
     def feed_forward(self, name: str) -> FeedForward:

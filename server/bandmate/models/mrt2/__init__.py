@@ -15,12 +15,13 @@ def check_weights(bundle: Bundle) -> None:
     find_checkpoint(bundle)
 
 
-def load(bundle: Bundle) -> tuple[Model, StyleEncoder | None]:
+def load(bundle: Bundle, precision: str) -> tuple[Model, StyleEncoder | None]:
     """Loads a bundle of this family (see `bandmate.models.registry.load_model`)."""
+    from bandmate.models.depthformer.linear import WeightFormat
     from bandmate.models.mrt2 import loading
     from bandmate.models.mrt2.musiccoca import MusicCoCa
 
-    model = loading.load(bundle)
+    model = loading.load(bundle, WeightFormat.named(precision))
     assert bundle.conditioning is not None
     assert bundle.depthformer is not None
     encoder = MusicCoCa(

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from bandmate.models.pico.style import PicoStyleEncoder
 
 
-def load(bundle: Bundle) -> tuple[CodecLanguageModel, PicoStyleEncoder]:
+def load(bundle: Bundle, precision: str) -> tuple[CodecLanguageModel, PicoStyleEncoder]:
     """The model and its style encoder (see `loading`); MLX is imported here and not before."""
     from bandmate.models.pico.loading import load as load_parts
 
-    return load_parts(bundle)
+    return load_parts(bundle, precision)

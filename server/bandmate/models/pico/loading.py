@@ -7,12 +7,13 @@ from bandmate.models.bundle import Bundle, BundleError
 from bandmate.models.depthformer import weights
 from bandmate.models.depthformer.checkpoint import checked_tensors, load_tensors
 from bandmate.models.depthformer.depthformer import Depthformer
+from bandmate.models.depthformer.linear import WeightFormat
 from bandmate.models.language_model import CodecLanguageModel
 from bandmate.models.pico.codec import MagnitudeCodec
 from bandmate.models.pico.style import PicoStyleEncoder
 
 
-def load(bundle: Bundle) -> tuple[CodecLanguageModel, PicoStyleEncoder]:
+def load(bundle: Bundle, precision: str) -> tuple[CodecLanguageModel, PicoStyleEncoder]:
     """The model and its style encoder. Call on the inference thread, which then owns the model.
 
     Raises:
@@ -26,6 +27,6 @@ def load(bundle: Bundle) -> tuple[CodecLanguageModel, PicoStyleEncoder]:
         )
     path = bundle.weights["model"]
     tensors = checked_tensors(load_tensors(path), weights.shapes(spec, conditioning), str(path))
-    depthformer = Depthformer(spec, conditioning, tensors)
+    depthformer = Depthformer(spec, conditioning, tensors, WeightFormat.named(precision))
     codec, style = MagnitudeCodec.load(bundle), PicoStyleEncoder.load(bundle)
     return CodecLanguageModel(bundle.frame, depthformer, codec), style
