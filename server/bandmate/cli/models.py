@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import click
 
-from bandmate.models.bundle import Bundle, BundleError
+from bandmate.engine import blas
+from bandmate.models.bundle import EXPORT_PRECISIONS, Bundle, BundleError
 from bandmate.models.mrt2 import download as downloads
-from bandmate.models.mrt2.files import find_checkpoint, official_files
-from bandmate.models.registry import find_bundle, find_bundles
+from bandmate.models.mrt2.files import official_files
+from bandmate.models.registry import check_weights, find_bundle, find_bundles
 
 LICENCE = "The weights are licensed under CC-BY-4.0: name Google DeepMind's Magenta RealTime 2."
 
@@ -24,7 +26,7 @@ def command() -> None:
 def _official(name: str) -> Bundle:
     bundle = find_bundle(name)
     if bundle.family != "mrt2":
-        raise click.UsageError(f"{name} comes with Bandmate; only official models are fetched.")
+        raise click.UsageError(f"{name} comes with Bandmate; this is for official models.")
     return bundle
 
 
@@ -32,7 +34,7 @@ def _state(bundle: Bundle) -> str:
     if bundle.family != "mrt2":
         return "ready"
     try:
-        find_checkpoint(bundle)
+        check_weights(bundle)
     except BundleError:
         return "not downloaded"
     return "ready"
@@ -125,3 +127,30 @@ def remove(name: str, yes: bool) -> None:
         click.confirm(f"Delete {files.checkpoint(bundle.name)}?", abort=True)
     for removed in downloads.remove(files, bundle.name):
         click.echo(f"Removed {removed}")
+
+
+@command.command("export")
+@click.argument("name")
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.mlxfn")
+@click.option(
+    "--precision",
+    type=click.Choice(EXPORT_PRECISIONS),
+    default="int8",
+    show_default=True,
+    help="Form of the weights in the file.",
+)
+def export(name: str, out: Path, precision: str) -> None:
+    """Write a model as an MLX function for other tools, and its first state beside it.
+
+    Its inputs and outputs stand in the order that tools for Magenta RealTime 2 expect.
+    """
+    bundle = _official(name)
+    if out.suffix != ".mlxfn":
+        raise click.UsageError(f"{out} must end with .mlxfn.")
+    blas.activate()  # before MLX is imported
+    from bandmate.models.mrt2.export import export_model
+
+    click.echo(f"Exporting {name} ({precision}) ...", err=True)
+    state = export_model(bundle, out, precision)
+    for file in (out, state):
+        click.echo(f"{file} ({file.stat().st_size / 2**20:.1f} MiB)")

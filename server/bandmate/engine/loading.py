@@ -41,7 +41,7 @@ class LoadedModel:
         model: its weights; inference thread only.
         encoder: its style encoder, None for a model without styles.
         budget_ms: what a frame may cost, see `engine.budget`; 0 if that is not known.
-        precision: the form its weights are held in.
+        precision: the form its weights are held in, see `engine.precision`.
         streams: those being stepped.
         used_at: monotonic time when the last stream left.
         step_seconds: about the longest of the recent steps.

@@ -20,11 +20,12 @@ from bandmate.engine import blas, budget
 from bandmate.errors import BandmateError
 from bandmate.models.bundle import AUTO_PRECISION, PRECISIONS, Bundle
 from bandmate.models.interface import Model
-from bandmate.models.registry import has_large_products
+from bandmate.models.registry import has_large_products, weights_are_fixed
 
 VARIABLE = "BANDMATE_PRECISION"
 CHOICES = (AUTO_PRECISION, *PRECISIONS)
 FRAMES = 12  # timed for each form
+FIXED = "exported"  # what an exported function has, whatever is asked for
 WORTH = 0.95  # a coarser form must take less than this part of the finer one's time
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ def settle(
 ) -> Generator[None, None, str]:
     """The precision to load a bundle with; measures only where that was left open and is unknown.
 
+    It is FIXED for an exported function.
+
     Runs on the inference thread and yields between frames, so that streams are stepped meanwhile.
     One model at a time is in memory.
 
@@ -80,6 +83,8 @@ def settle(
         BundleError: the model cannot be loaded.
     """
     name = wanted(bundle, option)
+    if weights_are_fixed(bundle):
+        return FIXED
     if name != AUTO_PRECISION:
         return name
     names = candidates(bundle)

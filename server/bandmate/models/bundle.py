@@ -20,6 +20,7 @@ FILE_NAME = "bundle.json"
 FAMILIES = ("pico", "mrt2", "testtone")
 PRECISIONS = ("float32", "bfloat16", "int8", "int4")  # forms of weights, finest first
 AUTO_PRECISION = "auto"
+EXPORT_PRECISIONS = PRECISIONS[1:]  # activations, and so the state, are bfloat16 in all
 
 
 class BundleError(BandmateError):

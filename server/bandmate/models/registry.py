@@ -97,6 +97,11 @@ def check_weights(bundle: Bundle) -> None:
         check(bundle)
 
 
+def weights_are_fixed(bundle: Bundle) -> bool:
+    """Whether the weights are here in a form that cannot be chosen when they are loaded."""
+    return bool(getattr(_family(bundle), "weights_are_fixed", lambda _: False)(bundle))
+
+
 def has_large_products(bundle: Bundle) -> bool:
     """Whether the family multiplies matrices large enough to share among threads."""
     return bool(getattr(_family(bundle), "LARGE_PRODUCTS", False))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import mlx.core as mx
 
-from bandmate.models.mrt2.spectrostream.convolution import Conv, TransposedConv
+from bandmate.models.mrt2.spectrostream.convolution import Conv, OverlapAdd, TransposedConv
 from bandmate.models.mrt2.spectrostream.spec import Block
 
 Tensors = Mapping[str, mx.array]
@@ -87,9 +87,10 @@ class DownBlock:
 class UpBlock:
     """Decoder block: a transposed convolution, then a 3x3 one; the shortcut repeats."""
 
-    def __init__(self, tensors: Tensors, block: Block):
+    def __init__(self, tensors: Tensors, block: Block, overlap_add: bool = False):
         name = f"{block.name}/conv2dtranspose_{block.kernel_name}"
-        self._first = TransposedConv(tensors, name, block.stride)
+        kind = OverlapAdd if overlap_add else TransposedConv
+        self._first = kind(tensors, name, block.stride)
         self._second = Conv(tensors, f"{block.name}/conv2d_3x3")
         self._stride = block.stride
         self._shortcut = None

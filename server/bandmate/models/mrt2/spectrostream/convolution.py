@@ -29,7 +29,7 @@ class Conv:
         narrow = stride == (1, 1) and self._width < NARROW
         self._grouped = _grouped(self._kernel) if narrow else None
         self._bias = tensors[f"{name}/conv/bias"].astype(mx.float32)
-        mx.eval(self._kernel, self._bias)
+        mx.eval([array for array in (self._kernel, self._grouped, self._bias) if array is not None])
 
     @property
     def past(self) -> int:
@@ -116,3 +116,23 @@ class TransposedConv:
         y = y.reshape(batch, frames * self._stride[0], -1, self._width)
         y = y[:, :, self._cut : self._cut + bins * self._stride[1]] + self._bias
         return y, whole[:, frames:]
+
+
+class OverlapAdd(TransposedConv):
+    """The same convolution with the outputs that are not yet complete as its state, which is how
+    exported models keep it; plain inputs are cheaper to carry."""
+
+    def init_state(self, batch: int, bins: int) -> mx.array:
+        """Silence before the start, [batch, (taps - 1) * stride, bins * stride, channels out]."""
+        tail = (self._taps[0] - 1) * self._stride[0]
+        return mx.zeros((batch, tail, bins * self._stride[1], self._width))
+
+    def __call__(self, x: mx.array, state: mx.array) -> tuple[mx.array, mx.array]:
+        """As `TransposedConv`."""
+        batch, frames, bins, _ = x.shape
+        past = super().init_state(batch, bins)
+        y, _ = super().__call__(mx.concatenate([x, past], axis=1), past)
+        complete = frames * self._stride[0]
+        missing = y.shape[1] - state.shape[1]
+        y = y - self._bias + mx.pad(state, [(0, 0), (0, missing), (0, 0), (0, 0)])
+        return y[:, :complete] + self._bias, y[:, complete:]

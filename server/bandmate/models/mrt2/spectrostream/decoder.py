@@ -25,22 +25,25 @@ class Decoder:
     """The decoder's weights and its step. The channels of the audio share all blocks but the first
     two; they ride in the batch."""
 
-    def __init__(self, spec: SpectroStreamSpec, tensors: Tensors):
-        """`tensors`: named from below the decoder's prefix, checked by the caller."""
-        self._spec = spec
+    def __init__(self, spec: SpectroStreamSpec, tensors: Tensors, *, overlap_add: bool = False):
+        """Args:
+        tensors: named from below the decoder's prefix, checked by the caller.
+        overlap_add: carry unfinished outputs, not inputs, of the transposed convolutions.
+        """
+        self.spec = spec
         name = "input_layer/"
         self._input = Pointwise(tensors, name + "conv1x1_first")
         self._input_first = Pointwise(tensors, name + "shortcut_layer/conv1x1_b1")
         self._input_second = Pointwise(tensors, name + "shortcut_layer/conv1x1_b2")
         name = "input_layers_residual_unit/"
         self._residual = SameBlock(tensors, name + "conv2d_3x3_a", name + "conv2d_3x3")
-        self._up = [UpBlock(tensors, block) for block in spec.decoder_blocks()]
+        self._up = [UpBlock(tensors, block, overlap_add) for block in spec.decoder_blocks()]
         self._last = Conv(tensors, "output_layer/base_conv_last")
         self._transform = Transform(spec)
 
     def init_state(self, batch: int) -> State:
         """Silence before the start; every array's first axis is a multiple of `batch`."""
-        spec = self._spec
+        spec = self.spec
         bins = spec.narrow_bins
         residual = self._residual.init_state(batch, bins)
         up = [self._up[0].init_state(batch, bins)]
@@ -69,7 +72,7 @@ class Decoder:
             audio [batch, frames * frame_samples, channels], late by `lookahead_frames` frames
             (zeros at the start), and the new state.
         """
-        spec = self._spec
+        spec = self.spec
         batch, frames, _ = embedding.shape
         x = self._input(embedding)
         x = x + self._input_second(elu(self._input_first(embedding)))
