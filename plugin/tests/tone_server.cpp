@@ -92,6 +92,13 @@ private:
     Reply::Body reply_to (const Status&) { return StatusReply{}; }
     Reply::Body reply_to (const Shutdown&) { std::exit (0); }
 
+    // A tone has no state to keep.
+    template <typename Other>
+    Reply::Body reply_to (const Other&)
+    {
+        throw Error (error_code::unknown_type, "The tone server does not do that.");
+    }
+
     Reply::Body reply_to (const Open& open)
     {
         if (open.model != model.name)

@@ -38,6 +38,12 @@ REQUESTS = [
     m.Ping(),
     m.Close(7),
     m.Shutdown(),
+    m.BankSave(7, "/home/ö/banks/verse.safetensors"),
+    m.BankLoad(7, "/home/ö/banks/verse.safetensors"),
+    m.BankLoad(7, ""),
+    m.Prefill(7, "/home/ö/clip.wav"),
+    m.Prefill(7, ""),
+    m.Reset(7, 2**32 - 1),
 ]
 REPLIES = [
     m.ErrorReply("unknown_model", "There is no model 'grand'.", "Choose one of: pico, testtone."),
@@ -49,6 +55,10 @@ REPLIES = [
     m.PingReply(),
     m.CloseReply(7),
     m.ShutdownReply(),
+    m.BankSaveReply(7),
+    m.BankLoadReply(7),
+    m.PrefillReply(7),
+    m.ResetReply(7),
 ]
 PUSHES = [m.StatusPush(*STATUS), m.Closed(7, "The plugin has not been heard of for 10 s.")]
 

@@ -22,6 +22,7 @@ from bandmate.engine.engine import Engine
 from bandmate.link import codec, messages
 from bandmate.link.fields import MessageError
 from bandmate.link.offers import models
+from bandmate.link.resume import ResumeDesk
 from bandmate.link.sessions import Answer, SessionTable
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Control:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._sessions = SessionTable(folder, engine, self.call, self._push)
+        self._resume = ResumeDesk(engine, self._sessions, self.call)
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
     def start(self) -> None:
@@ -86,6 +88,7 @@ class Control:
         def end() -> None:
             end_engine()
             self._sessions.close_all(reason)
+            self._resume.close()
             self._stopping = True
 
         self.call(end)
@@ -198,6 +201,14 @@ class Control:
                 answer(messages.PingReply())
             case messages.Close():
                 self._sessions.close(client, body, answer)
+            case messages.BankSave():
+                self._resume.save(client, body, answer)
+            case messages.BankLoad():
+                self._resume.load(client, body, answer)
+            case messages.Prefill():
+                self._resume.prefill(client, body, answer)
+            case messages.Reset():
+                self._resume.reset(client, body, answer)
             case messages.Shutdown():
                 answer(messages.ShutdownReply())
                 self._on_end("asked to by a client")

@@ -126,6 +126,42 @@ class Close:
 
 
 @dataclass(frozen=True)
+class BankSave:
+    """Writes the session's state, as it is between two frames, into a file."""
+
+    TYPE: ClassVar[str] = "bank_save"
+    session: int = of(_SESSION)
+    path: str = of(Text(wire.PATH_BYTES_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class BankLoad:
+    """Makes a bank the reset target; an empty `path` the fresh state."""
+
+    TYPE: ClassVar[str] = "bank_load"
+    session: int = of(_SESSION)
+    path: str = of(Text(wire.PATH_BYTES_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class Prefill:
+    """Makes the end of a sound file the reset target; an empty `path` silence."""
+
+    TYPE: ClassVar[str] = "prefill"
+    session: int = of(_SESSION)
+    path: str = of(Text(wire.PATH_BYTES_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Goes to the reset target; `rotation` other than 0 gives other random numbers."""
+
+    TYPE: ClassVar[str] = "reset"
+    session: int = of(_SESSION)
+    rotation: int = of(_U32)
+
+
+@dataclass(frozen=True)
 class Shutdown:
     TYPE: ClassVar[str] = "shutdown"
 
@@ -175,6 +211,32 @@ class CloseReply(Close):
     pass
 
 
+@dataclass(frozen=True)
+class BankSaveReply:
+    """The file is whole."""
+
+    TYPE: ClassVar[str] = "bank_save"
+    session: int = of(_SESSION)
+
+
+@dataclass(frozen=True)
+class BankLoadReply:
+    TYPE: ClassVar[str] = "bank_load"
+    session: int = of(_SESSION)
+
+
+@dataclass(frozen=True)
+class PrefillReply:
+    TYPE: ClassVar[str] = "prefill"
+    session: int = of(_SESSION)
+
+
+@dataclass(frozen=True)
+class ResetReply:
+    TYPE: ClassVar[str] = "reset"
+    session: int = of(_SESSION)
+
+
 class ShutdownReply(Shutdown):
     pass
 
@@ -202,7 +264,20 @@ class Closed:
     reason: str = of(_TEXT)
 
 
-RequestBody = Hello | Open | SetPrompts | Status | ListModels | Ping | Close | Shutdown
+RequestBody = (
+    Hello
+    | Open
+    | SetPrompts
+    | Status
+    | ListModels
+    | Ping
+    | Close
+    | BankSave
+    | BankLoad
+    | Prefill
+    | Reset
+    | Shutdown
+)
 ReplyBody = (
     ErrorReply
     | HelloReply
@@ -212,6 +287,10 @@ ReplyBody = (
     | ListModelsReply
     | PingReply
     | CloseReply
+    | BankSaveReply
+    | BankLoadReply
+    | PrefillReply
+    | ResetReply
     | ShutdownReply
 )
 PushBody = StatusPush | Closed

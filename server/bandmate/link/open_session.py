@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ class OpenSession:
         note: what went wrong last, for the plugin's status line.
         heartbeat: the plugin's count when it last changed.
         heard_at: monotonic time of that change.
+        ended: set when the session is over, for work that takes its time.
     """
 
     number: int
@@ -49,6 +51,7 @@ class OpenSession:
     note: str = ""
     heartbeat: int = 0
     heard_at: float = field(default_factory=time.monotonic)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def status(self) -> messages.SessionStatus:
         """What `status` tells about it."""

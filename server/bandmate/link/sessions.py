@@ -83,13 +83,8 @@ class SessionTable:
 
     def set_prompts(self, client: bytes, request: messages.SetPrompts, answer: Answer) -> None:
         """Puts prompts in force; answers when they are. Raises MessageError."""
-        entry = self._of(client, request.session)
-        if entry.loaded is None:
-            raise MessageError(
-                "unknown_session",
-                f"Session {entry.number} is still loading.",
-                "Wait for the answer to `open`.",
-            )
+        entry = self.ready_session(client, request.session)
+        assert entry.loaded is not None
         entry.newest_revision = max(entry.newest_revision, request.revision)
         texts = {prompt.slot: prompt.text for prompt in request.prompts}
         encoder = entry.loaded.encoder
@@ -122,7 +117,8 @@ class SessionTable:
             if alive:
                 entry.segment.beat()
             heartbeat = entry.segment.plugin_heartbeat
-            if heartbeat != entry.heartbeat:
+            # A plugin may stand still until `open` is answered, and a large model takes a while.
+            if heartbeat != entry.heartbeat or entry.stream is None:
                 entry.heartbeat = heartbeat
                 entry.heard_at = now
             elif now - entry.heard_at > SILENT_SECONDS:
@@ -131,6 +127,7 @@ class SessionTable:
     def close_all(self, reason: str) -> None:
         """Ends every session, each with a word to its plugin. The engine must have stopped."""
         for entry in list(self._sessions.values()):
+            entry.ended.set()
             self._push(entry.client, messages.Closed(entry.number, reason))
             entry.segment.server_state = wire.ServerState.CLOSED
             entry.segment.close()
@@ -222,6 +219,7 @@ class SessionTable:
 
     def _end(self, entry: OpenSession, state: wire.ServerState, then: Callable[[], None]) -> None:
         del self._sessions[entry.number]
+        entry.ended.set()
 
         def let_go(_: object = None) -> None:
             entry.segment.server_state = state
@@ -247,6 +245,17 @@ class SessionTable:
         future.add_done_callback(lambda done: self._call(lambda: work(done)))
 
     # Checks of requests.
+
+    def ready_session(self, client: bytes, number: int) -> OpenSession:
+        """A session of this client whose model is loaded. Raises MessageError."""
+        entry = self._of(client, number)
+        if entry.loaded is None:
+            raise MessageError(
+                "unknown_session",
+                f"Session {entry.number} is still loading.",
+                "Wait for the answer to `open`.",
+            )
+        return entry
 
     def _of(self, client: bytes, number: int) -> OpenSession:
         entry = self._sessions.get(number)

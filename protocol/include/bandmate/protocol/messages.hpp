@@ -14,7 +14,8 @@ namespace bandmate::protocol
 
 struct Request
 {
-    using Body = std::variant<Hello, Open, SetPrompts, Status, ListModels, Ping, Close, Shutdown>;
+    using Body = std::variant<Hello, Open, SetPrompts, Status, ListModels, Ping, Close, BankSave, BankLoad,
+                              Prefill, Reset, Shutdown>;
     std::uint64_t id = 0; // chosen by the client, rising; the reply repeats it as `re`
     std::string token;    // from the discovery file
     Body body;
@@ -23,7 +24,8 @@ struct Request
 struct Reply
 {
     using Body = std::variant<ErrorReply, HelloReply, OpenReply, SetPromptsReply, StatusReply,
-                              ListModelsReply, PingReply, CloseReply, ShutdownReply>;
+                              ListModelsReply, PingReply, CloseReply, BankSaveReply, BankLoadReply,
+                              PrefillReply, ResetReply, ShutdownReply>;
     std::uint64_t re = 0;
     Body body;
 };

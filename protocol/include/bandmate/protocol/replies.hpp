@@ -87,6 +87,39 @@ struct CloseReply : Close
 {
 };
 
+// A reply that only names the session.
+struct SessionReply
+{
+    std::uint32_t session = 0;
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+    }
+};
+
+// The file is whole.
+struct BankSaveReply : SessionReply
+{
+    static constexpr const char* type = BankSave::type;
+};
+
+struct BankLoadReply : SessionReply
+{
+    static constexpr const char* type = BankLoad::type;
+};
+
+struct PrefillReply : SessionReply
+{
+    static constexpr const char* type = Prefill::type;
+};
+
+struct ResetReply : SessionReply
+{
+    static constexpr const char* type = Reset::type;
+};
+
 struct PingReply : Ping
 {
 };

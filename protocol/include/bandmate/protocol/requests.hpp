@@ -83,6 +83,66 @@ struct Close
     }
 };
 
+// Writes the session's state, as it is between two frames, into a file.
+struct BankSave
+{
+    static constexpr const char* type = "bank_save";
+    std::uint32_t session = 0;
+    std::string path; // absolute
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.text ("path", m.path, limits::path_bytes_maximum);
+    }
+};
+
+// Makes a bank the reset target.
+struct BankLoad
+{
+    static constexpr const char* type = "bank_load";
+    std::uint32_t session = 0;
+    std::string path; // absolute; empty: the fresh state
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.text ("path", m.path, limits::path_bytes_maximum);
+    }
+};
+
+// Makes the end of a sound file the reset target.
+struct Prefill
+{
+    static constexpr const char* type = "prefill";
+    std::uint32_t session = 0;
+    std::string path; // absolute; empty: silence
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.text ("path", m.path, limits::path_bytes_maximum);
+    }
+};
+
+// Goes to the reset target.
+struct Reset
+{
+    static constexpr const char* type = "reset";
+    std::uint32_t session = 0;
+    std::uint32_t rotation = 0; // other than 0: other random numbers than the last time
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.whole ("rotation", m.rotation, 0, any_u32);
+    }
+};
+
 // A message that is nothing but its type.
 struct Bare
 {
