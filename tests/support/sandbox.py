@@ -131,4 +131,10 @@ class Sandbox:
         for started in self._started:
             started.kill()
             started.wait()
-        shutil.rmtree(self.root, ignore_errors=True)
+
+        def is_gone() -> bool:
+            shutil.rmtree(self.root, ignore_errors=True)
+            return not self.root.exists()
+
+        # A server that is just ending may still write into its log
+        wait_for(is_gone, f"{self.root} to go away", 10)
