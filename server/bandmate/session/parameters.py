@@ -38,7 +38,7 @@ class Parameters:
     """Current values of one session."""
 
     def __init__(self, defaults: Defaults) -> None:
-        """A new session: the model's defaults, the first style slot, drums free."""
+        """A new session: the model's defaults, the first style, drums free, only played notes."""
         self._values = [0.0] * len(Parameter)
         self._values[Parameter.STYLE_WEIGHT_0] = 1.0
         self._values[Parameter.TEMPERATURE] = float(defaults.temperature)
@@ -46,6 +46,7 @@ class Parameters:
         guidance = slice(Parameter.GUIDANCE_STYLE, Parameter.GUIDANCE_DRUMS + 1)
         self._values[guidance] = map(float, defaults.guidance)
         self._values[Parameter.DRUMS] = 1.0
+        self._values[Parameter.UNMASK_WIDTH] = 127.0  # only what is played may sound
 
     def __setitem__(self, parameter: Parameter, value: float) -> None:
         self._values[parameter] = value
