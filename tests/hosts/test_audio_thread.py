@@ -56,7 +56,7 @@ def test_live_blocks_in_jalv(live_home: Sandbox, guard: str) -> None:
         host.wait_until(host.now + 2 * host.rate)
         wait_for(lambda: host.heard(host.now, host.now + 4800).any(), "sound after the kill", 30)
     counts = json.loads(report.read_text())
-    assert counts["blocks"] > 500
+    assert counts["blocks"] > 300  # the live part lasts two seconds and more
     assert (counts["allocations"], counts["locks"], counts["system_calls"]) == (0, 0, 0), counts
 
 

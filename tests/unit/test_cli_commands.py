@@ -69,6 +69,8 @@ def test_render_interrupted_leaves_nothing(sandbox: Sandbox, tmp_path):
         cwd=tmp_path,
         env=sandbox.environment,
         stderr=subprocess.PIPE,
+        # A shell starts background jobs with the signal ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: list(tmp_path.glob(".o.wav*")), "the first frames")
     process.send_signal(signal.SIGINT)

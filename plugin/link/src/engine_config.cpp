@@ -88,7 +88,9 @@ EngineConfig load_engine_config()
     }
     catch (const std::exception& error)
     {
-        config.problem = path.string() + " cannot be used (" + error.what() + "). " + remedy;
+        // The advice first: VST3 hosts show 127 characters of a status.
+        config.problem = std::string ("The settings are broken. ") + remedy + " (" + path.string() + ": " +
+                         error.what() + ")";
     }
 
     try
