@@ -35,6 +35,7 @@ nb::handle event_dtype();
 
 void bind_constants (nb::module_& m);
 void bind_segment (nb::module_& m);
+void bind_streams (nb::module_& m);
 void bind_waiting (nb::module_& m);
 
 } // namespace bandmate::python

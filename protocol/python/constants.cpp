@@ -59,6 +59,11 @@ void bind_limits (nb::module_& m)
     m.attr ("TEXT_BYTES_MAXIMUM") = limits::text_bytes_maximum;
     m.attr ("PATH_BYTES_MAXIMUM") = limits::path_bytes_maximum;
     m.attr ("PROMPT_BYTES_MAXIMUM") = limits::prompt_bytes_maximum;
+    m.attr ("SOUND_BYTES_MAXIMUM") = limits::sound_bytes_maximum;
+    m.attr ("STYLE_SECONDS_MINIMUM") = limits::style_seconds_minimum;
+    m.attr ("STYLE_SECONDS_MAXIMUM") = limits::style_seconds_maximum;
+    m.attr ("CLIP_SECONDS_MAXIMUM") = limits::clip_seconds_maximum;
+    m.attr ("TAKE_SECONDS_MAXIMUM") = limits::take_seconds_maximum;
     m.attr ("MODELS_MAXIMUM") = limits::models_maximum;
     m.attr ("SESSIONS_MAXIMUM") = limits::sessions_maximum;
     m.attr ("SAMPLE_RATE_MINIMUM") = limits::sample_rate_minimum;

@@ -41,5 +41,6 @@ NB_MODULE (_protocol, m)
     nb::register_exception_translator (translate);
     bandmate::python::bind_constants (m);
     bandmate::python::bind_segment (m);
+    bandmate::python::bind_streams (m);
     bandmate::python::bind_waiting (m);
 }

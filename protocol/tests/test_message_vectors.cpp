@@ -20,6 +20,7 @@ struct Dumper
     json fields = json::object();
 
     void text (const char* name, const std::string& value, std::size_t) { fields[name] = value; }
+    void optional_text (const char* name, const std::string& value, std::size_t) { fields[name] = value; }
     void whole (const char* name, std::uint64_t value, std::uint64_t, std::uint64_t) { fields[name] = value; }
     void real (const char* name, double value, double, double) { fields[name] = value; }
 
@@ -142,7 +143,7 @@ TEST_CASE ("What the other side would refuse is not written", "[messages]")
     CHECK (refusal ([] { encode (Request{1, "\xc0\x80", Ping{}}); }) == error_code::bad_field);
     CHECK (refusal (
                [] {
-                   encode (Request{1, "t", SetPrompts{1, 1, {{style_slots, ""}}}});
+                   encode (Request{1, "t", SetPrompts{1, 1, {{style_slots, "", ""}}}});
                }) == error_code::bad_field);
     StatusReply status;
     status.sessions.resize (40);

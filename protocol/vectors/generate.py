@@ -16,6 +16,7 @@ from typing import Any
 
 import msgpack
 import numpy as np
+from generate_streams import streams
 
 from bandmate import _protocol as wire
 from bandmate.link import messages as m
@@ -26,7 +27,11 @@ HERE = Path(__file__).parent
 FRAME = m.Frame(48000, 2, 1920, 960)
 MODELS = (m.ModelInfo("pico", FRAME, 31.25), m.ModelInfo("testtone", FRAME, 2.0))
 STATUS = (7, "pico", "ready", 3, 2**40, 12, 21.5, 33.0, "")
-PROMPTS = (m.Prompt(0, "warm felt piano"), m.Prompt(5, ""), m.Prompt(2, 'schräg ♪ 🎷\n"quoted"'))
+PROMPTS = (
+    m.Prompt(0, "warm felt piano"),
+    m.Prompt(5, "", "pico:0:AAAAPw=="),
+    m.Prompt(2, 'schräg ♪ 🎷\n"quoted"'),
+)
 
 REQUESTS = [
     m.Hello("Bandmate plugin 0.1.0", 1),
@@ -44,6 +49,11 @@ REQUESTS = [
     m.Prefill(7, "/home/ö/clip.wav"),
     m.Prefill(7, ""),
     m.Reset(7, 2**32 - 1),
+    m.StyleSound(7, 5, "/home/ö/clip.wav", 2.5),
+    m.StyleSound(7, 0, "", 10.0),
+    m.ContinueFrom(7, "", 28.0, "/home/ö/banks/clip.safetensors"),
+    m.TakeSave(7, "/home/ö/takes/one.wav", 600.0),
+    m.Cancel(7),
 ]
 REPLIES = [
     m.ErrorReply("unknown_model", "There is no model 'grand'.", "Choose one of: pico, testtone."),
@@ -59,8 +69,16 @@ REPLIES = [
     m.BankLoadReply(7),
     m.PrefillReply(7),
     m.ResetReply(7),
+    m.StyleSoundReply(7, 5, "pico:0:AAAAPw=="),
+    m.ContinueFromReply(7),
+    m.TakeSaveReply(7, 12.5),
+    m.CancelReply(7),
 ]
-PUSHES = [m.StatusPush(*STATUS), m.Closed(7, "The plugin has not been heard of for 10 s.")]
+PUSHES = [
+    m.StatusPush(*STATUS),
+    m.Closed(7, "The plugin has not been heard of for 10 s."),
+    m.Progress(7, "continue_from", 0.25),
+]
 
 TOKEN = "5f0c" * 8
 EVENT = wire.EventType
@@ -138,6 +156,16 @@ def refused_messages() -> list[dict[str, str]]:
         ),
         ("prompt slot 6", "bad_field", {**prompts, "prompts": [{"slot": 6, "text": ""}]}),
         ("prompt too long", "bad_field", {**prompts, "prompts": [{"slot": 0, "text": "a" * 1025}]}),
+        (
+            "a style of 1 s",
+            "bad_field",
+            {**ping, "type": "style_sound", "session": 7, "slot": 0, "path": "", "seconds": 1.0},
+        ),
+        (
+            "a sound too long",
+            "bad_field",
+            {**prompts, "prompts": [{"slot": 0, "text": "", "sound": "A" * 8193}]},
+        ),
         ("a prompt that is no map", "bad_field", {**prompts, "prompts": [3]}),
     ]
     replies: list[tuple[str, str, Any]] = [
@@ -169,6 +197,7 @@ def refused_messages() -> list[dict[str, str]]:
 def lenient_messages() -> list[dict[str, str]]:
     """Bytes that are not ours but are to be understood: (kind, type, bytes)."""
     ping = {"v": 1, "id": 1, "token": TOKEN, "type": "ping"}
+    prompts = {**ping, "type": "set_prompts", "session": 7, "revision": 1}
     opened = {"v": 1, "re": 1, "ok": True, "type": "open", "session": 7, "frame": vars(FRAME)}
     cases = [
         ("request", "ping", "unknown keys", {**ping, "x": {"y": [1, b"z"]}, "w": None}),
@@ -176,6 +205,12 @@ def lenient_messages() -> list[dict[str, str]]:
         ("request", "ping", "nested as deep as may be", {**ping, "x": _nested(7)}),
         ("request", "ping", "a list as long as may be", {**ping, "x": [0] * 1024}),
         ("reply", "open", "a whole number for a real", {**opened, "budget_ms": 31}),
+        (
+            "request",
+            "set_prompts",
+            "a prompt without a sound",
+            {**prompts, "prompts": [{"slot": 0, "text": "a"}]},
+        ),
     ]
     return [
         {"name": name, "kind": kind, "type": type_, "hex": msgpack.packb(value).hex()}
@@ -290,6 +325,7 @@ def main() -> None:
         "messages_lenient.json": lenient_messages(),
         "events.json": events(),
         "segments.json": segments(),
+        "streams.json": streams(),
     }
     for name, vectors in files.items():
         (HERE / name).write_text(json.dumps(vectors, indent=1, ensure_ascii=False) + "\n")

@@ -23,12 +23,13 @@ inline constexpr const char* model_failed = "model_failed"; // the bundle could 
 inline constexpr const char* too_many_sessions = "too_many_sessions";
 inline constexpr const char* shutting_down = "shutting_down";
 inline constexpr const char* io = "io"; // the operating system refused: disk, permission, memory
+inline constexpr const char* cancelled = "cancelled"; // by this client itself
 inline constexpr const char* internal = "internal";
 
 inline constexpr const char* all[] = {
     bad_message,   bad_field,       bad_token,    bad_segment,       unsupported_version, unknown_type,
     unknown_model, unknown_session, model_failed, too_many_sessions, shutting_down,       io,
-    internal,
+    cancelled,     internal,
 };
 } // namespace error_code
 

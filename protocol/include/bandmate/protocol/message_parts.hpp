@@ -15,7 +15,8 @@ namespace bandmate::protocol
 // Each message lists its fields once, in `visit`, for writing and for checked reading alike:
 //   text (name, value, bytes_maximum)   whole (name, value, low, high)   real (name, value, low, high)
 //   object (name, value)                list (name, value, entries_maximum)
-// All fields are required; keys that are not listed are ignored by the reader.
+//   optional_text: as text, but older peers do not send it
+// All other fields are required; keys that are not listed are ignored by the reader.
 
 inline constexpr std::uint64_t any_u64 = std::numeric_limits<std::uint64_t>::max();
 inline constexpr std::uint64_t any_u32 = std::numeric_limits<std::uint32_t>::max();
@@ -56,13 +57,15 @@ struct ModelInfo
 struct Prompt
 {
     std::uint32_t slot = 0;
-    std::string text; // may be empty
+    std::string text;  // may be empty
+    std::string sound; // what style_sound gave for this slot, which then counts instead of the text; or empty
 
     template <typename Self, typename Visitor>
     static void visit (Self& m, Visitor& v)
     {
         v.whole ("slot", m.slot, 0, style_slots - 1);
         v.text ("text", m.text, limits::prompt_bytes_maximum);
+        v.optional_text ("sound", m.sound, limits::sound_bytes_maximum);
     }
 };
 

@@ -15,7 +15,7 @@ namespace bandmate::protocol
 struct Request
 {
     using Body = std::variant<Hello, Open, SetPrompts, Status, ListModels, Ping, Close, BankSave, BankLoad,
-                              Prefill, Reset, Shutdown>;
+                              Prefill, Reset, StyleSound, ContinueFrom, TakeSave, Cancel, Shutdown>;
     std::uint64_t id = 0; // chosen by the client, rising; the reply repeats it as `re`
     std::string token;    // from the discovery file
     Body body;
@@ -23,16 +23,17 @@ struct Request
 
 struct Reply
 {
-    using Body = std::variant<ErrorReply, HelloReply, OpenReply, SetPromptsReply, StatusReply,
-                              ListModelsReply, PingReply, CloseReply, BankSaveReply, BankLoadReply,
-                              PrefillReply, ResetReply, ShutdownReply>;
+    using Body =
+        std::variant<ErrorReply, HelloReply, OpenReply, SetPromptsReply, StatusReply, ListModelsReply,
+                     PingReply, CloseReply, BankSaveReply, BankLoadReply, PrefillReply, ResetReply,
+                     StyleSoundReply, ContinueFromReply, TakeSaveReply, CancelReply, ShutdownReply>;
     std::uint64_t re = 0;
     Body body;
 };
 
 struct Push
 {
-    using Body = std::variant<StatusPush, Closed>;
+    using Body = std::variant<StatusPush, Closed, Progress>;
     Body body;
 };
 

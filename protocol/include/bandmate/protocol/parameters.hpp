@@ -27,6 +27,8 @@ enum class ParameterId : std::uint32_t
     midi_gate = 13,
     unmask_width = 14,
     seed = 15,
+    timing = 16,
+    logit_guidance = 17,
 };
 
 struct Parameter
@@ -49,7 +51,7 @@ inline constexpr Parameter parameters[] = {
     {ParameterId::style_weight_3, "style_weight_3", 0.0, 1.0, 0.0, false},
     {ParameterId::style_weight_4, "style_weight_4", 0.0, 1.0, 0.0, false},
     {ParameterId::style_weight_5, "style_weight_5", 0.0, 1.0, 0.0, false},
-    {ParameterId::temperature, "temperature", 0.0, 3.0, 0.6, false},
+    {ParameterId::temperature, "temperature", 0.0, 3.0, 0.1, false},
     {ParameterId::top_k, "top_k", 1.0, 1024.0, 40.0, true},
     {ParameterId::guidance_style, "guidance_style", -1.0, 7.0, 3.0, false},
     {ParameterId::guidance_notes, "guidance_notes", -1.0, 7.0, 1.0, false},
@@ -60,6 +62,8 @@ inline constexpr Parameter parameters[] = {
     {ParameterId::unmask_width, "unmask_width", 0.0, 127.0, 127.0,
      true}, // pitches beside a held one forced off; 127: nothing but what is played
     {ParameterId::seed, "seed", 0.0, seed_maximum, 0.0, true},
+    {ParameterId::timing, "timing", 0.0, 1.0, 0.0, true},                 // 0: tight, 1: early
+    {ParameterId::logit_guidance, "logit_guidance", 0.0, 1.0, 0.0, true}, // 1: guide the logits too
 };
 
 inline constexpr std::uint32_t parameter_count = sizeof (parameters) / sizeof (parameters[0]);

@@ -120,6 +120,46 @@ struct ResetReply : SessionReply
     static constexpr const char* type = Reset::type;
 };
 
+struct StyleSoundReply
+{
+    static constexpr const char* type = StyleSound::type;
+    std::uint32_t session = 0;
+    std::uint32_t slot = 0;
+    std::string sound; // for Prompt
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.whole ("slot", m.slot, 0, style_slots - 1);
+        v.text ("sound", m.sound, limits::sound_bytes_maximum);
+    }
+};
+
+struct ContinueFromReply : SessionReply
+{
+    static constexpr const char* type = ContinueFrom::type;
+};
+
+struct TakeSaveReply
+{
+    static constexpr const char* type = TakeSave::type;
+    std::uint32_t session = 0;
+    double seconds = 0.0; // written
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.real ("seconds", m.seconds, 0.0, limits::take_seconds_maximum);
+    }
+};
+
+struct CancelReply : SessionReply
+{
+    static constexpr const char* type = Cancel::type;
+};
+
 struct PingReply : Ping
 {
 };
@@ -164,6 +204,23 @@ struct Closed
     {
         v.whole ("session", m.session, 1, any_u32);
         v.text ("reason", m.reason, limits::text_bytes_maximum);
+    }
+};
+
+// How far a request that takes its time has got.
+struct Progress
+{
+    static constexpr const char* type = "progress";
+    std::uint32_t session = 0;
+    std::string task;   // the request's type
+    double share = 0.0; // done of the whole, 0..1
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.text ("task", m.task, limits::name_bytes_maximum);
+        v.real ("share", m.share, 0.0, 1.0);
     }
 };
 

@@ -143,6 +143,74 @@ struct Reset
     }
 };
 
+// Makes a style of sound: the end of the side chain's input, or the beginning of a file.
+struct StyleSound
+{
+    static constexpr const char* type = "style_sound";
+    std::uint32_t session = 0;
+    std::uint32_t slot = 0; // only named in the reply: set_prompts puts the style in force
+    std::string path;       // absolute; empty: the side chain
+    double seconds = limits::style_seconds_maximum;
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.whole ("slot", m.slot, 0, style_slots - 1);
+        v.text ("path", m.path, limits::path_bytes_maximum);
+        v.real ("seconds", m.seconds, limits::style_seconds_minimum, limits::style_seconds_maximum);
+    }
+};
+
+// Makes the end of a sound the reset target, keeps that as a bank, and goes to it.
+struct ContinueFrom
+{
+    static constexpr const char* type = "continue_from";
+    std::uint32_t session = 0;
+    std::string path; // absolute; empty: the side chain
+    double seconds = limits::clip_seconds_maximum;
+    std::string bank; // absolute: where the state is kept; empty: nowhere
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.text ("path", m.path, limits::path_bytes_maximum);
+        v.real ("seconds", m.seconds, limits::style_seconds_minimum, limits::clip_seconds_maximum);
+        v.text ("bank", m.bank, limits::path_bytes_maximum);
+    }
+};
+
+// Writes the end of what the session has played as a sound file, its notes as a MIDI file beside it.
+struct TakeSave
+{
+    static constexpr const char* type = "take_save";
+    std::uint32_t session = 0;
+    std::string path; // absolute, ending in .wav
+    double seconds = limits::take_seconds_maximum;
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+        v.text ("path", m.path, limits::path_bytes_maximum);
+        v.real ("seconds", m.seconds, 0.0, limits::take_seconds_maximum);
+    }
+};
+
+// Ends what the session's client has asked for and still waits for.
+struct Cancel
+{
+    static constexpr const char* type = "cancel";
+    std::uint32_t session = 0;
+
+    template <typename Self, typename Visitor>
+    static void visit (Self& m, Visitor& v)
+    {
+        v.whole ("session", m.session, 1, any_u32);
+    }
+};
+
 // A message that is nothing but its type.
 struct Bare
 {

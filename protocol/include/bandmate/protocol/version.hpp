@@ -15,6 +15,9 @@ inline constexpr std::uint32_t message_version_minimum = 1;
 // Shared-memory layout. A segment of any other layout is refused: there is no partial understanding.
 inline constexpr std::uint32_t layout_version = 1;
 
+// Messages that take the segment's place over a network. As with the layout: this one or none.
+inline constexpr std::uint16_t stream_version = 1;
+
 namespace limits
 {
 inline constexpr std::uint32_t sample_rate_minimum = 8000;
@@ -35,8 +38,14 @@ inline constexpr std::size_t token_bytes_maximum = 128;
 inline constexpr std::size_t text_bytes_maximum = 2048; // messages, hints, reasons
 inline constexpr std::size_t path_bytes_maximum = 1024;
 inline constexpr std::size_t prompt_bytes_maximum = 1024;
+inline constexpr std::size_t sound_bytes_maximum = 8192; // of a style slot's sound, see Prompt
 inline constexpr std::size_t models_maximum = 256;
 inline constexpr std::size_t sessions_maximum = 256;
+
+inline constexpr double style_seconds_minimum = 2.0; // of sound that becomes a style
+inline constexpr double style_seconds_maximum = 10.0;
+inline constexpr double clip_seconds_maximum = 28.0; // of sound that a stream goes on from
+inline constexpr double take_seconds_maximum = 600.0;
 } // namespace limits
 
 // Style slots a session blends; also the number of `style_weight_*` parameters.

@@ -51,6 +51,13 @@ public:
         value = view;
     }
 
+    // A field that older peers do not send: without it the value stays as it is.
+    void optional_text (const char* name, std::string& value, std::size_t bytes_maximum) const
+    {
+        if (has (name))
+            text (name, value, bytes_maximum);
+    }
+
     template <typename Unsigned>
     void whole (const char* name, Unsigned& value, std::uint64_t low, std::uint64_t high) const
     {

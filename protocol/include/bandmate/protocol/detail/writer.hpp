@@ -29,6 +29,11 @@ struct Counter
         ++count;
     }
     template <typename... Args>
+    void optional_text (Args&&...)
+    {
+        ++count;
+    }
+    template <typename... Args>
     void whole (Args&&...)
     {
         ++count;
@@ -69,6 +74,11 @@ public:
         check_text (name, value, bytes_maximum);
         key (name);
         string (value);
+    }
+
+    void optional_text (const char* name, std::string_view value, std::size_t bytes_maximum)
+    {
+        text (name, value, bytes_maximum);
     }
 
     void whole (const char* name, std::uint64_t value, std::uint64_t low, std::uint64_t high)
