@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "processor.hpp"
 
-#include "audio_block_hooks.hpp"
 #include "editor/editor.hpp"
-#include "editor/status_line.hpp"
+#include "editor/status_text.hpp"
+#include "prompts_xml.hpp"
 #include "read_out.hpp"
-
-#include <bandmate/core/midi.hpp>
 
 namespace bandmate::plugin
 {
-
-namespace
-{
-
-constexpr double gain_ramp_seconds = 0.02;
-
-} // namespace
 
 // No side chain in LV2: its ports are optional there, and JUCE 7.0.5 reads them where a host has left them
 // unconnected.
@@ -29,15 +20,24 @@ Processor::BusesProperties Processor::buses()
 }
 
 Processor::Processor()
-    : AudioProcessor (buses()), parameters_ (*this, nullptr, "parameters", make_parameter_layout())
+    : AudioProcessor (buses()), parameters_ (*this, nullptr, "parameters", make_parameter_layout()),
+      now_ (make_player ({}))
 {
     addParameter (new ReadOut ("status", "Status", [this] { return status_text (link_status()); }));
     addParameter (new ReadOut (
         "underruns", "Underruns",
-        [this] { return juce::String (static_cast<juce::int64> (stream_counts().underruns.load())); }));
+        [this] { return juce::String (static_cast<juce::int64> (stream_figures().underruns)); }));
+    change_session ([] (SessionState&) {}); // the surface knows the slots from the start
 }
 
-Processor::~Processor() = default;
+Processor::~Processor()
+{
+    stopTimer();
+    now_->link.end(); // before what their threads call goes
+    if (coming_)
+        coming_->link.end();
+    cancelPendingUpdate();
+}
 
 SessionState Processor::session() const
 {
@@ -47,16 +47,48 @@ SessionState Processor::session() const
 
 void Processor::set_session (const SessionState& session)
 {
-    bool is_other_model = false;
+    change_session ([&session] (SessionState& now) { now = session; });
+}
+
+void Processor::set_prompt (int slot, const std::string& text)
+{
+    const auto kept =
+        cut_text (juce::String::fromUTF8 (text.c_str()), protocol::limits::prompt_bytes_maximum);
+    change_session ([&] (SessionState& now) { now.prompts.at (static_cast<size_t> (slot)) = kept; });
+}
+
+void Processor::set_point (int slot, SurfacePoint point)
+{
+    change_session ([&] (SessionState& now) { now.points.at (static_cast<size_t> (slot)) = point; });
+}
+
+// Any thread but the audio thread: an editor and the end of a task may change different parts at once.
+void Processor::change_session (const std::function<void (SessionState&)>& change)
+{
+    std::string model;
+    bool is_other_model = false, is_other_latency = false;
     {
         const std::lock_guard lock (guard_);
-        is_other_model = session.model != session_.model;
-        session_ = session;
+        const auto before = session_;
+        change (session_);
+        model = session_.model;
+        is_other_model = before.model != model;
+        is_other_latency = before.latency != session_.latency;
+        SlotFlags filled{};
+        for (size_t slot = 0; slot < filled.size(); ++slot)
+            filled[slot] = session_.is_filled (slot);
+        surface_.set (session_.points, filled);
     }
     if (getSampleRate() <= 0.0)
         return;
-    if (is_other_model)
+    if (is_other_model && !is_other_latency && can_go_over_to (model))
     {
+        go_over_to (model);
+    }
+    else if (is_other_model || is_other_latency)
+    {
+        if (is_other_model)
+            drop_coming();
         // The user's own act, so the latency may change with it; no block runs meanwhile.
         const juce::ScopedLock no_block (getCallbackLock());
         apply_model();
@@ -64,10 +96,35 @@ void Processor::set_session (const SessionState& session)
     request_session();
 }
 
-core::LatencyTerms Processor::latency_terms() const
+EditorSize Processor::editor_size() const
 {
     const std::lock_guard lock (guard_);
-    return latency_;
+    return editor_size_;
+}
+
+void Processor::set_editor_size (EditorSize size)
+{
+    const std::lock_guard lock (guard_);
+    editor_size_ = size;
+}
+
+void Processor::set_latency_mode (const std::string& mode)
+{
+    change_session ([&mode] (SessionState& now) { now.latency = mode; });
+}
+
+std::string Processor::latency_mode() const
+{
+    if (auto mode = session().latency; !mode.empty())
+        return mode;
+    const auto mode = link::load_engine_config().latency;
+    return mode.empty() ? "auto" : mode;
+}
+
+core::LatencyTerms Processor::latency_terms() const
+{
+    const std::lock_guard lock (players_guard_);
+    return now_->latency;
 }
 
 double Processor::latency_ms() const
@@ -75,13 +132,21 @@ double Processor::latency_ms() const
     return getSampleRate() > 0.0 ? 1000.0 * getLatencySamples() / getSampleRate() : 0.0;
 }
 
+double Processor::frame_ms() const
+{
+    const std::lock_guard lock (players_guard_);
+    const auto& facts = now_->facts;
+    return facts ? 1000.0 * facts->frame_samples / facts->sample_rate_hz : 0.0;
+}
+
 void Processor::prepareToPlay (double, int)
 {
-    gain_.reset (getSampleRate(), gain_ramp_seconds);
-    gain_.setCurrentAndTargetValue (reader_.gain());
+    output_.prepare (getSampleRate(), reader_.gain(), reader_.limits());
     apply_model();
     request_session();
     is_active_ = true;
+    if (std::exchange (is_new_, false) && now_->facts)
+        bring_defaults (core::initial_values(), now_->facts->defaults);
 }
 
 void Processor::releaseResources()
@@ -89,27 +154,49 @@ void Processor::releaseResources()
     is_active_ = false; // the session stays: hosts release and prepare for small reasons
 }
 
-// Makes the stream fit the model, the host's rate and its block; no block is processed meanwhile.
+// Makes the streams fit their models, the host's rate and its block; no block is processed meanwhile.
 void Processor::apply_model()
 {
-    auto facts = find_facts();
-    {
-        const std::lock_guard lock (guard_);
-        facts_ = std::move (facts);
-        latency_ = {};
-    }
-    is_stream_ready_ = false;
+    end_model_change();
+    find_facts(); // settles the session's model
+    const auto model = session().model;
+    const std::lock_guard lock (players_guard_);
+    if (!coming_)
+        now_->model = model;
     max_block_ = juce::jmax (1, getBlockSize());
-    if (facts_)
+    change_.prepare (getSampleRate(), max_block_);
+    prepare_player (*now_);
+    if (coming_)
     {
-        const auto ahead = stream_.prepare ({*facts_, getSampleRate(), static_cast<uint32_t> (max_block_)});
-        const auto terms = latency_for (*facts_, ahead);
-        stream_.set_latency (static_cast<uint32_t> (terms.total()));
-        const std::lock_guard lock (guard_);
-        latency_ = terms;
-        is_stream_ready_ = true;
+        prepare_player (*coming_);
+        keep_latency (*coming_);
     }
-    setLatencySamples (latency_.total());
+    setLatencySamples (now_->latency.total());
+}
+
+void Processor::prepare_player (ModelPlayer& player)
+{
+    player.facts = link::load_engine_config().find (player.model);
+    player.latency = {};
+    player.is_prepared = player.facts.has_value();
+    if (!player.facts)
+        return;
+    const auto max_block = static_cast<uint32_t> (juce::jmax (1, getBlockSize()));
+    const auto ahead = player.stream.prepare ({*player.facts, getSampleRate(), max_block});
+    player.latency = latency_for (*player.facts, ahead);
+    player.stream.set_latency (static_cast<uint32_t> (player.latency.total()));
+}
+
+// A server on another machine has told its models and how far away it is: nothing has sounded yet.
+void Processor::handleAsyncUpdate()
+{
+    if (getSampleRate() <= 0.0)
+        return;
+    {
+        const juce::ScopedLock no_block (getCallbackLock());
+        apply_model();
+    }
+    request_session();
 }
 
 // Of the session's model, by default the one the settings name. nullopt if this machine does not know it.
@@ -133,8 +220,8 @@ core::LatencyTerms Processor::latency_for (const core::ModelFacts& facts,
     input.model_delay_samples = facts.delay_samples;
     input.resampler_ahead_samples = resampler_ahead_samples;
     input.budget_ms = facts.budget_ms;
-    input.margin_ms = core::default_margin_ms;
-    return core::latency (input);
+    input.network_ms = facts.network_ms;
+    return core::latency (input, core::latency_choice (latency_mode()));
 }
 
 // JUCE's own hosting code reads the latency after it has told rate and block size, but before it activates
@@ -151,82 +238,27 @@ void Processor::request_session()
     link::SessionRequest request;
     {
         const std::lock_guard lock (guard_);
-        request.model = session_.model;
-        request.facts = facts_;
         request.prompts = session_.prompts;
+        for (size_t slot = 0; slot < request.sounds.size(); ++slot)
+            request.sounds[slot] = session_.sounds[slot].sound;
+        request.bank = session_.bank;
     }
+    request.server = link::load_engine_config().server;
     request.host = juce::PluginHostType().getHostDescription();
-    link_.request (std::move (request));
+    const std::lock_guard lock (players_guard_);
+    for (auto* player : {now_.get(), coming_.get()})
+        if (player != nullptr)
+        {
+            request.model = player->model;
+            request.facts = player->facts;
+            player->link.request (request);
+        }
 }
 
+// Hosts call it from any thread.
 void Processor::reset()
 {
-    stream_.request_reset();
-}
-
-void Processor::processBlock (juce::AudioBuffer<float>& buffer, juce::MidiBuffer& midi)
-{
-    const AudioBlockMark mark (isNonRealtime());
-    const juce::ScopedNoDenormals no_denormals;
-    const int total = buffer.getNumSamples();
-    const int outputs = getTotalNumOutputChannels();
-    const int side_chain_channels = getTotalNumInputChannels();
-    if (!is_stream_ready_ || outputs < 2)
-    {
-        buffer.clear();
-        return;
-    }
-
-    const auto context = this->context();
-    auto event = midi.cbegin();
-    // A host may send more than it prepared for: then in parts.
-    for (int start = 0; start < total || start == 0; start += max_block_)
-    {
-        const int count = juce::jmin (max_block_, total - start);
-        stream_.begin (static_cast<uint32_t> (count), context);
-        for (; event != midi.cend() && ((*event).samplePosition < start + count || start + count == total);
-             ++event)
-        {
-            const auto message = *event;
-            if (const auto parsed =
-                    core::event_of_midi (message.data, static_cast<size_t> (message.numBytes)))
-                stream_.add (static_cast<uint32_t> (juce::jmax (0, message.samplePosition - start)), *parsed);
-        }
-        // Before the output is written: it may lie in the same memory.
-        if (side_chain_channels >= 2)
-            stream_.add_side_chain (buffer.getReadPointer (0, start), buffer.getReadPointer (1, start));
-        stream_.finish (buffer.getWritePointer (0, start), buffer.getWritePointer (1, start));
-        if (count == 0)
-            break;
-    }
-    for (int channel = 2; channel < buffer.getNumChannels(); ++channel)
-        buffer.clear (channel, 0, total);
-    apply_gain (buffer);
-}
-
-core::BlockContext Processor::context() const noexcept
-{
-    core::BlockContext context;
-    context.parameters = reader_.for_server();
-    context.restart_on_play = reader_.restart_on_play();
-    context.is_offline = isNonRealtime();
-    if (const auto* head = getPlayHead())
-        if (const auto position = head->getPosition())
-        {
-            context.transport.is_playing = position->getIsPlaying();
-            context.transport.is_recording = position->getIsRecording();
-            context.transport.is_looping = position->getIsLooping();
-            context.transport.tempo_bpm =
-                juce::jlimit (0.0, protocol::tempo_maximum, position->getBpm().orFallback (0.0));
-            context.transport.position_samples = position->getTimeInSamples().orFallback (0);
-        }
-    return context;
-}
-
-void Processor::apply_gain (juce::AudioBuffer<float>& buffer) noexcept
-{
-    gain_.setTargetValue (reader_.gain());
-    gain_.applyGain (buffer, buffer.getNumSamples());
+    reset_requested_.store (true, std::memory_order_release);
 }
 
 bool Processor::isBusesLayoutSupported (const BusesLayout& layout) const
@@ -248,7 +280,7 @@ void Processor::getStateInformation (juce::MemoryBlock& block)
     auto session = this->session();
     if (session.model.empty())
         session.model = link::load_engine_config().default_model;
-    block = save_state (session, parameters_.copyState());
+    block = save_state (session, parameters_.copyState(), editor_size());
 }
 
 void Processor::setStateInformation (const void* data, int bytes)
@@ -257,7 +289,16 @@ void Processor::setStateInformation (const void* data, int bytes)
     if (!state)
         return;
     if (state->parameters.hasType (parameters_.state.getType()))
+    {
+        complete_parameters (state->parameters, getParameters());
         parameters_.replaceState (state->parameters);
+    }
+    is_new_ = false;
+    coming_defaults_.reset();
+    if (state->editor.width > 0)
+        set_editor_size (state->editor);
+    state->session.program =
+        juce::jlimit (0, static_cast<int> (factory_presets().size()) - 1, state->session.program);
     set_session (state->session);
 }
 

@@ -1,38 +1,40 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "session_state.hpp"
 
+#include "prompts_xml.hpp"
+
 namespace bandmate::plugin
 {
 
 namespace
 {
 
-constexpr int state_version = 1;
+// 1: no surface, presets or window. A state of a later version is read as far as it is known.
+constexpr int state_version = 2;
+constexpr int editor_pixels_maximum = 16384;
 const juce::String root_tag = "bandmate";
-const juce::String prompt_tag = "prompt";
-
-// At most `bytes_maximum` bytes of UTF-8, never half a character.
-std::string cut (const juce::String& text, size_t bytes_maximum)
-{
-    auto kept = text;
-    while (kept.getNumBytesAsUTF8() > bytes_maximum)
-        kept = kept.dropLastCharacters (1);
-    return kept.toStdString();
-}
 
 } // namespace
 
-juce::MemoryBlock save_state (const SessionState& session, const juce::ValueTree& parameters)
+juce::MemoryBlock save_state (const SessionState& session, const juce::ValueTree& parameters,
+                              EditorSize editor)
 {
     juce::XmlElement root (root_tag);
     root.setAttribute ("version", state_version);
     root.setAttribute ("model", juce::String::fromUTF8 (session.model.c_str()));
-    for (size_t slot = 0; slot < session.prompts.size(); ++slot)
+    if (!session.bank.empty())
+        root.setAttribute ("bank", juce::String::fromUTF8 (session.bank.c_str()));
+    if (!session.latency.empty())
+        root.setAttribute ("latency", juce::String::fromUTF8 (session.latency.c_str()));
+    if (!session.preset.empty())
+        root.setAttribute ("preset", juce::String::fromUTF8 (session.preset.c_str()));
+    root.setAttribute ("program", session.program);
+    if (editor.width > 0)
     {
-        auto* prompt = root.createNewChildElement (prompt_tag);
-        prompt->setAttribute ("slot", static_cast<int> (slot) + 1);
-        prompt->setAttribute ("text", juce::String::fromUTF8 (session.prompts[slot].c_str()));
+        root.setAttribute ("editor_width", editor.width);
+        root.setAttribute ("editor_height", editor.height);
     }
+    add_prompts (root, session);
     root.addChildElement (parameters.createXml().release());
     juce::MemoryBlock block;
     juce::AudioProcessor::copyXmlToBinary (root, block);
@@ -44,15 +46,17 @@ std::optional<LoadedState> load_state (const void* data, int bytes)
     const auto root = juce::AudioProcessor::getXmlFromBinary (data, bytes);
     if (root == nullptr || !root->hasTagName (root_tag))
         return std::nullopt;
+    namespace limits = protocol::limits;
     LoadedState state;
-    state.session.model = cut (root->getStringAttribute ("model"), protocol::limits::name_bytes_maximum);
-    for (const auto* prompt : root->getChildWithTagNameIterator (prompt_tag))
-    {
-        const auto slot = prompt->getIntAttribute ("slot");
-        if (slot >= 1 && slot <= static_cast<int> (protocol::style_slots))
-            state.session.prompts[static_cast<size_t> (slot) - 1] =
-                cut (prompt->getStringAttribute ("text"), protocol::limits::prompt_bytes_maximum);
-    }
+    auto& session = state.session;
+    session.model = cut_text (root->getStringAttribute ("model"), limits::name_bytes_maximum);
+    session.bank = cut_text (root->getStringAttribute ("bank"), limits::path_bytes_maximum);
+    session.latency = cut_text (root->getStringAttribute ("latency"), limits::name_bytes_maximum);
+    session.preset = cut_text (root->getStringAttribute ("preset"), limits::name_bytes_maximum);
+    session.program = root->getIntAttribute ("program");
+    state.editor = {juce::jlimit (0, editor_pixels_maximum, root->getIntAttribute ("editor_width")),
+                    juce::jlimit (0, editor_pixels_maximum, root->getIntAttribute ("editor_height"))};
+    read_prompts (*root, session);
     for (const auto* child : root->getChildIterator())
         if (!child->hasTagName (prompt_tag))
             state.parameters = juce::ValueTree::fromXml (*child);

@@ -3,6 +3,8 @@
 
 #include <bandmate/core/performance_state.hpp>
 
+#include <cmath>
+#include <utility>
 #include <vector>
 
 using bandmate::core::PerformanceState;
@@ -50,14 +52,46 @@ TEST_CASE ("A full snapshot keeps its promise of size")
         for (uint32_t i = 0; i < 128; ++i)
         {
             state.apply (Event::note_on (0, channel, i, 1.0));
-            state.apply (Event::control (0, channel, i, 1.0));
+            if (i != 121) // which is no controller but resets them all
+                state.apply (Event::control (0, channel, i, 1.0));
         }
     }
-    CHECK (snapshot_of (state).size() == PerformanceState::snapshot_events_maximum);
-    state.apply (Event::all_notes_off (0, 3));
-    CHECK (snapshot_of (state).size() == PerformanceState::snapshot_events_maximum - 128);
+    // No bend range was set, and data entry by itself says nothing.
+    const auto full = PerformanceState::snapshot_events_maximum - 18 * 3 - 16 * 2;
+    CHECK (snapshot_of (state).size() == full);
+    state.apply (Event::all_notes_off (0, 3)); // the keys and the pedal
+    CHECK (snapshot_of (state).size() == full - 129);
+    state.apply (Event::control (0, 5, 121, 0.0)); // the rest of the controllers, and the bend
+    CHECK (snapshot_of (state).size() == full - 129 - 127);
     state.release_all();
     CHECK (snapshot_of (state).size() == parameter_count);
+}
+
+TEST_CASE ("Bend ranges are told again, and outlive a reset")
+{
+    PerformanceState state;
+    const auto set = [&state] (uint16_t channel, int rpn, int value)
+    {
+        state.apply (Event::control (0, channel, 101, 0.0));
+        state.apply (Event::control (0, channel, 100, rpn / 127.0));
+        state.apply (Event::control (0, channel, 6, value / 127.0));
+        state.apply (Event::control (0, channel, 101, 1.0)); // none, as controllers end
+        state.apply (Event::control (0, channel, 100, 1.0));
+    };
+    set (3, 0, 7);
+    set (0, 6, 5); // MPE: a zone of channels 1 to 5, the one above included
+    set (2, 0, 24);
+    set (9, 0, 12);
+    state.release_all();
+    std::vector<std::pair<uint16_t, int>> told; // channel, value; which parameter it is comes before
+    std::vector<int> parameters;
+    for (const auto& event : snapshot_of (state))
+        if (event.type == bandmate::protocol::EventType::control && event.index == 6)
+            told.emplace_back (event.channel, static_cast<int> (std::lround (event.value * 127.0)));
+        else if (event.type == bandmate::protocol::EventType::control && event.index == 100)
+            parameters.push_back (static_cast<int> (std::lround (event.value * 127.0)));
+    CHECK (told == std::vector<std::pair<uint16_t, int>>{{0, 5}, {2, 24}, {9, 12}});
+    CHECK (parameters == std::vector<int>{6, 0, 0});
 }
 
 TEST_CASE ("Illegal events change nothing")

@@ -47,6 +47,8 @@ public:
         ::setenv ("BANDMATE_CONFIG_DIR", (folder_ / "config").c_str(), 1);
         ::unsetenv ("BANDMATE_SERVER_COMMAND");
         ::unsetenv ("BANDMATE_MODEL");
+        ::unsetenv ("BANDMATE_SERVER_ADDRESS");
+        ::unsetenv ("BANDMATE_SERVER_KEY");
         write_config (std::move (command));
     }
 
@@ -59,16 +61,26 @@ public:
 
     void write_config (std::vector<std::string> command)
     {
-        const nlohmann::json config{{"command", command},
-                                    {"default_model", "tone"},
-                                    {"models",
-                                     {{{"name", "tone"},
-                                       {"frame_samples", 1920},
-                                       {"sample_rate", 48000},
-                                       {"channels", 2},
-                                       {"delay_samples", 0},
-                                       {"budget_ms", 1.0}}}}};
+        nlohmann::json tone{{"name", "tone"}, {"frame_samples", 1920}, {"sample_rate", 48000},
+                            {"channels", 2},  {"delay_samples", 0},    {"budget_ms", 1.0}};
+        auto soft_tone = tone;
+        soft_tone["name"] = "soft tone";
+        soft_tone["delay_samples"] = 480;
+        soft_tone["defaults"] = {{"temperature", 0.5}, {"top_k", 7}};
+        const nlohmann::json config{
+            {"command", command}, {"default_model", "tone"}, {"models", {tone, soft_tone}}};
         std::ofstream (folder_ / "config" / "engine.json") << config;
+    }
+
+    // Known to this machine, but not to the server.
+    void add_model (const std::string& name)
+    {
+        const auto path = folder_ / "config" / "engine.json";
+        nlohmann::json config;
+        std::ifstream (path) >> config;
+        config["models"].push_back (config["models"][0]);
+        config["models"].back()["name"] = name;
+        std::ofstream (path) << config;
     }
 
     std::filesystem::path runtime() const { return link::runtime_folder(); }

@@ -38,6 +38,7 @@ struct Fixture
     std::unique_ptr<tests::ToneSession> server;
     uint32_t latency = 0;
     uint64_t position = 0;
+    bool sides_are_equal = true; // as they are in all that the server makes here
 
     Fixture()
     {
@@ -82,6 +83,7 @@ struct Fixture
                 stream.add (offset, Event::note_off (0, 0, 60));
             }
         stream.finish (out.data() + out.size() - count, right.data());
+        sides_are_equal &= std::equal (out.end() - count, out.end(), right.begin());
         position += count;
         if (server)
             server->step();
@@ -166,6 +168,7 @@ TEST_CASE ("After lost frames everything is still at its place")
     CHECK (out[10500 + f.latency] == 0.5f);
     CHECK (out[24500 + f.latency] == 0.25f);
     CHECK (f.stream.counts().underruns == 3);
+    CHECK (f.sides_are_equal); // a gap moves neither against the other
 }
 
 TEST_CASE ("Blocks of no samples, and of every size in turn")
@@ -207,6 +210,35 @@ TEST_CASE ("A new epoch begins with the seed, all parameters and the held notes"
     CHECK (held->time == 0);
 }
 
+TEST_CASE ("Every parameter that moves while it plays reaches the server, in its block and with its value")
+{
+    Fixture f;
+    f.prepare();
+    f.attach();
+    f.render (5120, 512, {});
+    std::vector<uint64_t> moved_at;
+    for (uint32_t id = 0; id < protocol::parameter_count; ++id)
+    {
+        const auto& parameter = protocol::parameters[id];
+        moved_at.push_back (f.position);
+        f.context.parameters[id] =
+            parameter.initial == parameter.maximum ? parameter.minimum : parameter.maximum;
+        f.render (512, 512, {});
+    }
+    f.render (4096, 512, {});
+    for (uint32_t id = 0; id < protocol::parameter_count; ++id)
+    {
+        CAPTURE (protocol::parameters[id].name);
+        const auto& events = f.server->events;
+        const auto moved = std::find_if (
+            events.begin(), events.end(),
+            [&] (const Event& e) { return e.type == EventType::parameter && e.index == id && e.time > 0; });
+        REQUIRE (moved != events.end());
+        CHECK (moved->time == moved_at[id]);
+        CHECK (moved->value == f.context.parameters[id]);
+    }
+}
+
 TEST_CASE ("A reset makes the next render equal to the first")
 {
     Fixture f;
@@ -233,6 +265,57 @@ TEST_CASE ("Restart on play begins a new epoch when the transport starts, and on
         f.render (4096, 512, {});
         CHECK (f.stream.counts().epoch.load() == before + (restart ? 1 : 0));
     }
+}
+
+TEST_CASE ("Each start of the same region gives the same samples, wherever it lies and whatever came before")
+{
+    Fixture f;
+    f.prepare();
+    f.attach();
+    f.context.restart_on_play = true;
+    std::vector<std::vector<float>> takes;
+    for (const uint32_t before : {1024u, 5632u, 12800u}) // the stream stands elsewhere in its frame each time
+    {
+        f.context.transport.is_playing = false;
+        f.render (before, 512, {{f.position + 300, 0.3}});
+        f.render (f.latency + 2 * 1920, 512, {});
+        f.context.transport.is_playing = true;
+        f.context.transport.position_samples = 987654; // not beat 0
+        takes.push_back (f.render (20480, 512, {{f.position + 700, 1.0}, {f.position + 9001, 0.5}}));
+    }
+    CHECK (takes[0][700 + f.latency] == 1.0f);
+    CHECK (takes[1] == takes[0]);
+    CHECK (takes[2] == takes[0]);
+}
+
+TEST_CASE ("Loops, jumps, punches and tempo changes leave the stream where it is")
+{
+    Fixture f;
+    f.prepare();
+    f.attach();
+    f.context.restart_on_play = true;
+    f.context.transport.is_playing = true;
+    f.context.transport.tempo_bpm = 120.0;
+    f.render (512, 512, {});
+    const auto epoch = f.stream.counts().epoch.load();
+    f.position = 0;
+    const std::vector<Note> notes{{3000, 1.0}, {9000, 0.5}, {15000, 0.25}, {21000, 0.75}};
+    std::vector<float> out;
+    while (out.size() < 30000)
+    {
+        auto& transport = f.context.transport;
+        const auto block = f.position / 512;
+        transport.is_looping = block > 5;
+        transport.position_samples =
+            block < 20 ? static_cast<int64_t> (block % 7) * 512 : 1000000; // and back
+        transport.is_recording = block % 9 > 4;
+        transport.tempo_bpm = 60.0 + static_cast<double> (block);
+        f.block (512, notes, out);
+    }
+    CHECK (f.stream.counts().epoch.load() == epoch);
+    CHECK (f.stream.counts().underruns == 0);
+    for (const auto& note : notes)
+        CHECK (out[note.host_sample + f.latency] == static_cast<float> (note.velocity));
 }
 
 TEST_CASE ("When the transport stops no note stays")
@@ -288,16 +371,32 @@ TEST_CASE ("A segment taken away leaves silence, a new one plays on")
     CHECK (out[6000 + f.latency] == 1.0f);
 }
 
+TEST_CASE ("A segment of another shape is left alone until the stream is prepared for it")
+{
+    Fixture f;
+    f.prepare();
+    f.attach();
+    f.render (8192, 512, {});
+    f.model.frame_samples = 4800; // its frames are larger than the slots of the old segment
+    f.prepare();
+    const auto silent = f.render (20480, 512, {{f.position + 10, 1.0}});
+    CHECK (std::all_of (silent.begin(), silent.end(), [] (float x) { return x == 0.0f; }));
+    f.attach();
+    const auto start = f.position;
+    const auto out = f.render (30000, 512, {{start + 6000, 1.0}});
+    CHECK (out[6000 + f.latency] == 1.0f);
+}
+
 TEST_CASE ("Offline it waits for frames, but not for ever and not twice")
 {
     Fixture f;
     f.prepare();
     f.attach();
     f.context.is_offline = true;
-    f.stream.set_wait_limits ({std::chrono::milliseconds (50), std::chrono::milliseconds (50)});
+    f.stream.set_wait_limits ({std::chrono::milliseconds (300), std::chrono::milliseconds (300)});
     f.server->lost = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const auto start = std::chrono::steady_clock::now();
-    f.render (30000, 512, {}); // 16 frames that never come
+    f.render (30000, 512, {}); // 16 frames that never come, in 59 blocks
     CHECK (std::chrono::steady_clock::now() - start < std::chrono::seconds (5));
     CHECK (f.stream.counts().underruns > 0);
     CHECK (f.stream.counts().offline_gave_up);

@@ -30,7 +30,8 @@ namespace
 
 constexpr auto idle_limit = std::chrono::seconds (5);
 constexpr const char* token = "tone";
-const ModelInfo model{"tone", {48000, 2, 1920, 0}, 1.0};
+const ModelInfo tone{"tone", {48000, 2, 1920, 0}, 1.0};
+const ModelInfo soft_tone{"soft tone", {48000, 2, 1920, 480}, 1.0}; // half as loud, and later
 
 class Server
 {
@@ -86,9 +87,9 @@ private:
         socket_.send (zmq::buffer (out), zmq::send_flags::none);
     }
 
-    Reply::Body reply_to (const Hello&) { return HelloReply{"test", message_version, {model}}; }
+    Reply::Body reply_to (const Hello&) { return HelloReply{"test", message_version, {tone, soft_tone}}; }
     Reply::Body reply_to (const Ping&) { return PingReply{}; }
-    Reply::Body reply_to (const ListModels&) { return ListModelsReply{{model}}; }
+    Reply::Body reply_to (const ListModels&) { return ListModelsReply{{tone, soft_tone}}; }
     Reply::Body reply_to (const Status&) { return StatusReply{}; }
     Reply::Body reply_to (const Shutdown&) { std::exit (0); }
 
@@ -101,9 +102,12 @@ private:
 
     Reply::Body reply_to (const Open& open)
     {
-        if (open.model != model.name)
+        if (open.model != tone.name && open.model != soft_tone.name)
             throw Error (error_code::unknown_model, "No such model.");
-        sessions_[++newest_] = std::make_unique<tests::ToneSession> (open.segment, model.frame.delay_samples);
+        const bool is_soft = open.model == soft_tone.name;
+        const auto& model = is_soft ? soft_tone : tone;
+        sessions_[++newest_] = std::make_unique<tests::ToneSession> (open.segment, model.frame.delay_samples,
+                                                                     is_soft ? 0.5f : 1.0f);
         return OpenReply{newest_, model.frame, model.budget_ms};
     }
 

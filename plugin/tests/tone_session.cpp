@@ -23,8 +23,8 @@ TemporarySegment::~TemporarySegment()
     unlink_file (path_);
 }
 
-ToneSession::ToneSession (const std::string& path, uint32_t delay_samples)
-    : segment_ (Segment::attach (path)), delay_ (delay_samples)
+ToneSession::ToneSession (const std::string& path, uint32_t delay_samples, float level)
+    : segment_ (Segment::attach (path)), delay_ (delay_samples), level_ (level)
 {
     segment_.server().state.store (static_cast<uint32_t> (ServerState::ready));
 }
@@ -69,7 +69,7 @@ void ToneSession::make_frame()
         const auto place = event.time + delay_;
         if (event.type == EventType::note_on && place >= start && place < start + shape.frame_samples)
             for (uint32_t c = 0; c < shape.channels; ++c)
-                samples[(place - start) * shape.channels + c] = static_cast<float> (event.value);
+                samples[(place - start) * shape.channels + c] = level_ * static_cast<float> (event.value);
     }
     if (std::find (lost.begin(), lost.end(), next_) == lost.end())
         segment_.audio_out().write (epoch_, next_, samples.data());

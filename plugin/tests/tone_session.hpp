@@ -28,11 +28,11 @@ private:
 };
 
 // Follows the time rules of the protocol: frame k is made when its input is published, out of exactly the
-// events before its end. Each note on is one sample of its velocity, D samples after its time.
+// events before its end. Each note on is one sample of its velocity times `level`, D samples after its time.
 class ToneSession
 {
 public:
-    ToneSession (const std::string& path, uint32_t delay_samples);
+    ToneSession (const std::string& path, uint32_t delay_samples, float level = 1.0f);
 
     // Makes all frames that can be made, but for those in `lost`.
     void step();
@@ -48,6 +48,7 @@ private:
 
     protocol::Segment segment_;
     uint32_t delay_;
+    float level_;
     uint32_t epoch_ = 0;
     uint64_t seed_ = 0;
     uint64_t next_ = 0;

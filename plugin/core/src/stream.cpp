@@ -61,6 +61,14 @@ uint32_t Stream::prepare (const StreamSetup& setup)
     return resampler_ ? resampler_->ahead_samples() : 0;
 }
 
+void Stream::take_over (const Stream& other) noexcept
+{
+    performance_ = other.performance_;
+    transport_ = other.transport_;
+    reset_requested_.store (false, std::memory_order_release);
+    epoch_wanted_ = true;
+}
+
 void Stream::begin (uint32_t block_samples, const BlockContext& context) noexcept
 {
     block_ = block_samples;
@@ -99,6 +107,8 @@ void Stream::finish (float* left, float* right) noexcept
     auto* out = host_scratch_.data();
     std::fill_n (out, std::size_t{block_} * channels, 0.0f);
 
+    const auto gaps = player_.counts().underruns;
+    bool is_steady = false;
     if (auto* now = segment())
     {
         const auto until = clock_.model_time (block_);
@@ -112,7 +122,9 @@ void Stream::finish (float* left, float* right) noexcept
                 : static_cast<uint32_t> (std::min<uint64_t> (latency_samples_ - start, block_));
         pull (out + std::size_t{silent} * channels, block_ - silent);
         report (*now);
+        is_steady = silent == 0 && player_.counts().underruns == gaps && !player_.is_in_gap();
     }
+    steady_samples_ = is_steady ? steady_samples_ + block_ : 0;
     old_epoch_.add_to (out, block_);
     old_epoch_.remember (out, block_);
     clock_.advance (block_);
@@ -125,6 +137,20 @@ void Stream::finish (float* left, float* right) noexcept
     }
 }
 
+// None while the one at hand is of another shape than what the stream is prepared for: its frames would not
+// fit.
+protocol::Segment* Stream::segment() const noexcept
+{
+    auto* now = segments_.current();
+    if (now == nullptr)
+        return nullptr;
+    const auto& shape = now->shape();
+    const auto& model = setup_.model;
+    const bool fits = shape.frame_samples == model.frame_samples && shape.channels == model.channels &&
+                      shape.sample_rate == model.sample_rate_hz;
+    return fits ? now : nullptr;
+}
+
 void Stream::attach() noexcept
 {
     if (is_offline_)
@@ -132,7 +158,7 @@ void Stream::attach() noexcept
             [this]
             {
                 adopt();
-                return segment() != nullptr && wait_.is_ready();
+                return segment() != nullptr && wait_.is_ready() && !segments_.has_offer();
             });
     else
         adopt();

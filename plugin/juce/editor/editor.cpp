@@ -7,126 +7,151 @@ namespace bandmate::plugin
 namespace
 {
 
-constexpr int margin = 14;
-constexpr int row_height = 32;
-constexpr int knob_height = 110;
-constexpr int status_height = 64;
-constexpr int refresh_hz = 10;
-
-using Id = protocol::ParameterId;
+constexpr int header_height = 56;
+constexpr int page_height = 482;
+constexpr int keyboard_height = 118;
+constexpr int notice_height = 38;
+constexpr int status_height = 34;
+constexpr int refresh_hz = 30;
+constexpr int play_every = 2; // refreshes
+constexpr int slow_every = 6;
+constexpr double smallest_scale = 0.7;
+constexpr double largest_scale = 2.5;
 
 } // namespace
 
-struct Editor::Knob : juce::Component
+Editor::Editor (Processor& processor)
+    : AudioProcessorEditor (processor), processor_ (processor),
+      header_ (processor, {"Play", "Presets", "Audio in", "Banks & takes", "Settings"}), play_ (processor),
+      presets_ (processor), audio_ (processor), banks_ (processor), settings_ (processor),
+      notice_ (processor), keyboard_ (processor.notes())
 {
-    Knob (juce::AudioProcessorValueTreeState& tree, const juce::String& id) : attachment (tree, id, slider)
+    setTitle ("Bandmate");
+    content_.setComponentID ("content"); // menus open inside it
+    content_.setBounds (0, 0, theme::width, theme::height);
+    content_.setFocusContainerType (FocusContainerType::keyboardFocusContainer);
+    addAndMakeVisible (content_);
+    header_.on_page = [this] (int page)
     {
-        label.setText (tree.getParameter (id)->getName (32), juce::dontSendNotification);
-        label.setJustificationType (juce::Justification::centred);
-        slider.setTextBoxStyle (juce::Slider::TextBoxBelow, false, 72, 20);
-        slider.setNumDecimalPlacesToDisplay (2);
-        addAndMakeVisible (label);
-        addAndMakeVisible (slider);
-    }
+        show_page (static_cast<Page> (page));
+    };
+    for (auto* part : std::initializer_list<juce::Component*>{&header_, &play_, &presets_, &audio_, &banks_,
+                                                              &settings_, &keyboard_, &notice_, &status_})
+        content_.addChildComponent (part);
+    for (auto* part : std::initializer_list<juce::Component*>{&header_, &keyboard_, &status_})
+        part->setVisible (true);
+    lay_out();
+    show_page (Page::play);
+    setLookAndFeel (&look_); // once all parts are there: it makes some of theirs anew
 
-    void resized() override
-    {
-        auto area = getLocalBounds();
-        label.setBounds (area.removeFromTop (22));
-        slider.setBounds (area);
-    }
-
-    juce::Label label;
-    juce::Slider slider{juce::Slider::RotaryHorizontalVerticalDrag, juce::Slider::TextBoxBelow};
-    juce::AudioProcessorValueTreeState::SliderAttachment attachment;
-};
-
-struct Editor::Toggle : juce::Component
-{
-    Toggle (juce::AudioProcessorValueTreeState& tree, const juce::String& id) : attachment (tree, id, button)
-    {
-        button.setButtonText (tree.getParameter (id)->getName (32));
-        addAndMakeVisible (button);
-    }
-
-    void resized() override { button.setBounds (getLocalBounds()); }
-
-    juce::ToggleButton button;
-    juce::AudioProcessorValueTreeState::ButtonAttachment attachment;
-};
-
-Editor::Editor (Processor& processor) : AudioProcessorEditor (processor), processor_ (processor)
-{
-    auto& tree = processor.parameters();
-    for (int slot = 0; slot < static_cast<int> (protocol::style_slots); ++slot)
-    {
-        auto& row = *prompts_.emplace_back (std::make_unique<PromptRow> (tree, slot));
-        row.on_change = [this]
-        {
-            send_prompts();
-        };
-        addAndMakeVisible (row);
-    }
-    for (const auto id : {Id::temperature, Id::top_k, Id::guidance_style, Id::guidance_notes,
-                          Id::guidance_drums, Id::unmask_width, Id::seed})
-        addAndMakeVisible (*knobs_.emplace_back (std::make_unique<Knob> (tree, parameter_id::of (id))));
-    addAndMakeVisible (*knobs_.emplace_back (std::make_unique<Knob> (tree, parameter_id::volume)));
-    for (const auto& id :
-         {parameter_id::of (Id::drums), parameter_id::of (Id::strum), parameter_id::of (Id::midi_gate),
-          parameter_id::restart_on_play, parameter_id::mute})
-        addAndMakeVisible (*toggles_.emplace_back (std::make_unique<Toggle> (tree, id)));
-    addAndMakeVisible (status_);
-
-    show_session();
+    const auto size = processor.editor_size(); // before the limits change it
     setResizable (true, true);
-    setResizeLimits (560, 420, 1600, 1000);
-    setSize (720, 480);
+    getConstrainer()->setFixedAspectRatio (double{theme::width} / theme::height);
+    setResizeLimits (
+        juce::roundToInt (theme::width * smallest_scale), juce::roundToInt (theme::height * smallest_scale),
+        juce::roundToInt (theme::width * largest_scale), juce::roundToInt (theme::height * largest_scale));
+    setSize (size.width > 0 ? size.width : theme::width, size.width > 0 ? size.height : theme::height);
     startTimerHz (refresh_hz);
 }
 
-Editor::~Editor() = default;
-
-void Editor::paint (juce::Graphics& g)
+Editor::~Editor()
 {
-    g.fillAll (getLookAndFeel().findColour (juce::ResizableWindow::backgroundColourId));
+    setLookAndFeel (nullptr);
 }
 
-void Editor::resized()
+void Editor::show_page (Page page)
 {
-    auto area = getLocalBounds().reduced (margin);
-    status_.setBounds (area.removeFromBottom (status_height));
-    for (auto& row : prompts_)
-        row->setBounds (area.removeFromTop (row_height));
-    area.removeFromTop (margin);
-    auto toggles = area.removeFromBottom (row_height);
-    for (auto& toggle : toggles_)
-        toggle->setBounds (
-            toggles.removeFromLeft ((getWidth() - 2 * margin) / static_cast<int> (toggles_.size())));
-    auto knobs = area.withHeight (juce::jmin (knob_height, area.getHeight()));
-    for (auto& knob : knobs_)
-        knob->setBounds (knobs.removeFromLeft ((getWidth() - 2 * margin) / static_cast<int> (knobs_.size())));
+    page_ = page;
+    header_.show_page (static_cast<int> (page));
+    play_.setVisible (page == Page::play);
+    presets_.setVisible (page == Page::presets);
+    audio_.setVisible (page == Page::audio);
+    banks_.setVisible (page == Page::banks);
+    settings_.setVisible (page == Page::settings);
+    if (page == Page::settings)
+        settings_.read();
+    refresh_slowly();
+}
+
+void Editor::refresh()
+{
+    play_.refresh_meter();
+    keyboard_.follow_host();
+    refresh_slowly();
 }
 
 void Editor::timerCallback()
 {
-    show_session();
-    status_.update (processor_);
+    if (page_ == Page::play)
+        play_.refresh_meter();
+    keyboard_.follow_host();
+    ++ticks_;
+    if (page_ == Page::play && ticks_ % play_every == 0)
+        play_.refresh();
+    if (ticks_ % slow_every == 0)
+        refresh_slowly();
 }
 
-void Editor::send_prompts()
+void Editor::refresh_slowly()
 {
-    auto session = processor_.session();
-    for (size_t slot = 0; slot < prompts_.size(); ++slot)
-        session.prompts[slot] = prompts_[slot]->text().toStdString();
-    if (!(session == processor_.session()))
-        processor_.set_session (session);
+    header_.refresh();
+    status_.refresh (processor_);
+    switch (page_)
+    {
+    case Page::play:
+        play_.refresh();
+        break;
+    case Page::presets:
+        presets_.refresh();
+        break;
+    case Page::audio:
+        audio_.refresh();
+        break;
+    case Page::banks:
+        banks_.refresh();
+        break;
+    case Page::settings:
+        settings_.refresh();
+        break;
+    }
+    if (const bool has_notice = notice_.refresh(); has_notice != has_notice_)
+    {
+        has_notice_ = has_notice;
+        notice_.setVisible (has_notice);
+        lay_out();
+    }
 }
 
-void Editor::show_session()
+void Editor::paint (juce::Graphics& g)
 {
-    const auto session = processor_.session();
-    for (size_t slot = 0; slot < prompts_.size(); ++slot)
-        prompts_[slot]->show (juce::String::fromUTF8 (session.prompts[slot].c_str()));
+    g.fillAll (theme::background);
+}
+
+void Editor::resized()
+{
+    const auto scale = static_cast<float> (getWidth()) / static_cast<float> (theme::width);
+    content_.setTransform (juce::AffineTransform::scale (scale));
+    processor_.set_editor_size ({getWidth(), getHeight()});
+}
+
+void Editor::lay_out()
+{
+    auto area = content_.getLocalBounds();
+    status_.setBounds (area.removeFromBottom (status_height));
+    area = area.reduced (theme::margin, 0);
+    header_.setBounds (area.removeFromTop (header_height));
+    const auto page = area.removeFromTop (page_height);
+    for (auto* part :
+         std::initializer_list<juce::Component*>{&play_, &presets_, &audio_, &banks_, &settings_})
+        part->setBounds (page);
+    area.removeFromTop (theme::gap);
+    auto keys = area.removeFromTop (keyboard_height);
+    if (has_notice_)
+    {
+        notice_.setBounds (keys.removeFromTop (notice_height));
+        keys.removeFromTop (8);
+    }
+    keyboard_.setBounds (keys);
 }
 
 } // namespace bandmate::plugin

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <bandmate/link/control_client.hpp>
 
+#include "remote_socket.hpp"
+
 #include <bandmate/protocol/codec.hpp>
 
 #include <zmq.hpp>
@@ -47,7 +49,8 @@ struct ControlClient::Socket
     zmq::socket_t socket;
 };
 
-ControlClient::ControlClient (WakeUp& wake_up, const std::string& endpoint, const std::string& token)
+ControlClient::ControlClient (WakeUp& wake_up, const std::string& endpoint, const std::string& token,
+                              const std::optional<AccessKey>& key)
     : wake_up_ (wake_up), token_ (token)
 {
     try
@@ -57,13 +60,16 @@ ControlClient::ControlClient (WakeUp& wake_up, const std::string& endpoint, cons
         socket_->socket.set (zmq::sockopt::linger, 100);
         socket_->socket.set (zmq::sockopt::maxmsgsize,
                              static_cast<int64_t> (protocol::limits::message_bytes_maximum));
+        if (key)
+            set_up_remote (socket_->socket, *key);
         socket_->socket.connect (endpoint);
     }
     catch (const zmq::error_t& error)
     {
         throw Error (protocol::error_code::io,
                      "The server's address " + endpoint + " cannot be used (" + error.what() + ").",
-                     "Set BANDMATE_RUNTIME_DIR to a folder with a short path.");
+                     key ? "Write it as tcp://HOST:PORT."
+                         : "Set BANDMATE_RUNTIME_DIR to a folder with a short path.");
     }
 }
 

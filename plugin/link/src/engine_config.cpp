@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <bandmate/link/engine_config.hpp>
 #include <bandmate/link/folders.hpp>
+#include <bandmate/link/known_servers.hpp>
 
-#include <bandmate/protocol/layout.hpp>
-#include <bandmate/protocol/messages.hpp>
-
-#include <nlohmann/json.hpp>
+#include "facts_json.hpp"
 
 #include <fstream>
 #include <sstream>
-#include <stdexcept>
 
 namespace bandmate::link
 {
@@ -21,31 +18,6 @@ namespace
 
 constexpr const char* remedy = "Run `bandmate plugin install`.";
 
-uint32_t whole (const json& object, const char* key, uint64_t low, uint64_t high)
-{
-    const auto& value = object.at (key);
-    if (!value.is_number_unsigned() || value.get<uint64_t>() < low || value.get<uint64_t>() > high)
-        throw std::runtime_error (std::string ("'") + key + "' is out of range");
-    return static_cast<uint32_t> (value.get<uint64_t>());
-}
-
-core::ModelFacts facts_of (const json& object)
-{
-    namespace limits = protocol::limits;
-    core::ModelFacts facts;
-    facts.name = object.at ("name").get<std::string>();
-    facts.sample_rate_hz =
-        whole (object, "sample_rate", limits::sample_rate_minimum, limits::sample_rate_maximum);
-    facts.frame_samples = whole (object, "frame_samples", 1, limits::frame_samples_maximum);
-    facts.channels = whole (object, "channels", 1, limits::channels_maximum);
-    facts.delay_samples = whole (object, "delay_samples", 0, limits::frame_samples_maximum);
-    // Not measured yet: no model in use may need longer than its frame lasts.
-    facts.budget_ms = object.value ("budget_ms", 1000.0 * facts.frame_samples / facts.sample_rate_hz);
-    if (!(facts.budget_ms >= 0.0 && facts.budget_ms <= protocol::milliseconds_maximum))
-        throw std::runtime_error ("'budget_ms' is out of range");
-    return facts;
-}
-
 std::vector<std::string> words_of (const std::string& text)
 {
     if (!text.empty() && text.front() == '[')
@@ -55,6 +27,21 @@ std::vector<std::string> words_of (const std::string& text)
     for (std::string word; stream >> word;)
         words.push_back (word);
     return words;
+}
+
+// The models are those of the other machine, once it has told them; what is missing here does not matter.
+void use_remote (EngineConfig& config)
+{
+    config.problem.clear();
+    const auto known = known_server (config.server.address);
+    if (known && !known->models.empty())
+    {
+        config.models = known->models;
+        if (config.default_model.empty())
+            config.default_model = config.models.front().name;
+    }
+    for (auto& facts : config.models)
+        facts.network_ms = known ? known->network_ms.value_or (network_unknown_ms) : network_unknown_ms;
 }
 
 } // namespace
@@ -76,8 +63,10 @@ EngineConfig load_engine_config()
         if (std::ifstream file (path); file)
         {
             const auto root = json::parse (file);
+            config.server = {root.value ("server_address", ""), root.value ("server_key", "")};
             config.command = root.at ("command").get<std::vector<std::string>>();
             config.default_model = root.at ("default_model").get<std::string>();
+            config.latency = root.value ("latency", "");
             for (const auto& model : root.at ("models"))
                 config.models.push_back (facts_of (model));
         }
@@ -105,6 +94,14 @@ EngineConfig load_engine_config()
     }
     if (const auto model = environment ("BANDMATE_MODEL"); !model.empty())
         config.default_model = model;
+    if (const auto latency = environment ("BANDMATE_LATENCY"); !latency.empty())
+        config.latency = latency;
+    if (const auto address = environment ("BANDMATE_SERVER_ADDRESS"); !address.empty())
+        config.server.address = address;
+    if (const auto key = environment ("BANDMATE_SERVER_KEY"); !key.empty())
+        config.server.key = key;
+    if (!config.server.address.empty())
+        use_remote (config);
     return config;
 }
 

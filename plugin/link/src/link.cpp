@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <bandmate/link/folders.hpp>
 #include <bandmate/link/link.hpp>
+#include <bandmate/link/process_memory.hpp>
 #include <bandmate/link/server_launcher.hpp>
 
 #include <algorithm>
@@ -20,8 +21,9 @@ constexpr auto poll_interval = 50ms;
 constexpr auto play_interval = 100ms; // also the pace of the heartbeat
 constexpr auto start_limit = 30s;     // of a server: Python and MLX load
 constexpr auto start_grace = 2s;      // for the record of another server, when ours ended because of its lock
+constexpr uint64_t beats_a_status = 10;
 constexpr auto answer_limit = 5s;
-constexpr auto open_limit = 60s; // the model loads
+constexpr auto open_limit = 60s; // without a sign of life from the server while the model loads
 constexpr auto retry_interval = 1s;
 constexpr auto ping_limit = 2s;
 constexpr uint64_t heartbeat_age_limit_ns = 1'000'000'000;
@@ -46,6 +48,11 @@ private:
 
 Link::~Link()
 {
+    end();
+}
+
+void Link::end()
+{
     {
         const std::lock_guard lock (guard_);
         is_ending_ = true;
@@ -59,7 +66,8 @@ void Link::request (SessionRequest wanted)
 {
     const std::lock_guard lock (guard_);
     const bool is_same = wanted_revision_ > 0 && wanted.model == wanted_.model &&
-                         wanted.prompts == wanted_.prompts &&
+                         wanted.prompts == wanted_.prompts && wanted.sounds == wanted_.sounds &&
+                         wanted.bank == wanted_.bank && wanted.server == wanted_.server &&
                          wanted.facts.has_value() == wanted_.facts.has_value() &&
                          (!wanted.facts || wanted.facts->same_grid (*wanted_.facts));
     if (is_same)
@@ -88,6 +96,8 @@ void Link::run()
     {
         try
         {
+            if (phase_ != LinkPhase::playing)
+                follow_tasks(); // to say that they cannot be
             step();
         }
         catch (const Error& error)
@@ -120,12 +130,14 @@ bool Link::follow_request()
         status_.model = wanted.model;
     }
     const bool same_grid = now_.facts && wanted.facts && now_.facts->same_grid (*wanted.facts);
-    const bool same_session = phase_ == LinkPhase::playing && now_.model == wanted.model && same_grid;
+    const bool same_session = phase_ == LinkPhase::playing && now_.model == wanted.model && same_grid &&
+                              now_.server == wanted.server;
     now_ = std::move (wanted);
     has_failed_ = false;
     if (same_session)
     {
         send_prompts();
+        send_bank();
         return true;
     }
     leave_session();
@@ -146,9 +158,14 @@ void Link::step()
     case LinkPhase::connecting:
     case LinkPhase::opening:
         receive (poll_interval);
+        if (phase_ == LinkPhase::opening)
+            watch_loading();
         if ((phase_ == LinkPhase::connecting || phase_ == LinkPhase::opening) && is_late())
         {
             ignored_server_ = server_;
+            if (is_remote())
+                return fail ("The Bandmate server at " + server_->endpoint + " does not answer.",
+                             "Check address, key and network; `bandmate serve --listen` must run there.");
             fail ("The Bandmate server does not answer.",
                   "It is tried again by itself. See " + log_file().string() + ".");
         }
@@ -165,6 +182,9 @@ void Link::step()
 
 void Link::search()
 {
+    key_.reset();
+    if (!now_.server.address.empty())
+        return search_remote();
     const auto config = load_engine_config();
     if (!now_.facts && !config.problem.empty())
         return fail (config.problem, "Then reload the plugin.");
@@ -200,7 +220,7 @@ void Link::await_start()
 
 void Link::connect()
 {
-    client_.emplace (wake_up_, server_->endpoint, server_->token);
+    client_.emplace (wake_up_, server_->endpoint, server_->token, key_);
     enter (LinkPhase::connecting, answer_limit);
     awaited_ =
         client_->send (protocol::Hello{"bandmate-plugin " BANDMATE_VERSION, protocol::message_version});
@@ -208,6 +228,11 @@ void Link::connect()
 
 void Link::open (const protocol::HelloReply& hello)
 {
+    if (is_remote())
+        learn (hello);
+    if (!now_.facts)
+        return fail ("The server has told its models only now.",
+                     "Reload the plugin, or start its audio again.");
     const auto& facts = *now_.facts;
     const protocol::ModelInfo* found = nullptr;
     for (const auto& model : hello.models)
@@ -224,13 +249,35 @@ void Link::open (const protocol::HelloReply& hello)
 
     segment_.emplace (runtime_folder(),
                       protocol::FrameShape{facts.sample_rate_hz, facts.channels, facts.frame_samples});
+    auto place = segment_->path();
+    if (is_remote())
+    {
+        const auto ticket = make_ticket();
+        place = stream_name (ticket);
+        segment_->drop_name(); // nobody else on this machine needs it
+        remote_.emplace (segment_->segment(), server_->endpoint, *key_, ticket);
+    }
     enter (LinkPhase::opening, open_limit);
     // The seed comes with each epoch; here it is only what the server starts from.
-    awaited_ = client_->send (protocol::Open{segment_->path(), now_.model, 0, now_.host});
+    awaited_ = client_->send (protocol::Open{place, now_.model, 0, now_.host});
+}
+
+// A large model may take minutes; while its server lives and beats, it is waited for.
+void Link::watch_loading()
+{
+    auto& segment = *segment_->segment();
+    segment.plugin().heartbeat.fetch_add (1, std::memory_order_relaxed);
+    if (!is_remote() && !is_process_alive (server_->pid))
+        return lose_server ("The Bandmate server has ended; it is started again.");
+    const auto beat = segment.server().heartbeat_ns.load (std::memory_order_relaxed);
+    if (beat != loading_beat_)
+        deadline_ = Clock::now() + open_limit;
+    loading_beat_ = beat;
 }
 
 void Link::play()
 {
+    follow_tasks();
     receive (play_interval);
     if (phase_ == LinkPhase::playing)
         watch_server();
@@ -241,7 +288,7 @@ void Link::watch_server()
     auto& segment = *segment_->segment();
     segment.plugin().heartbeat.fetch_add (1, std::memory_order_relaxed);
 
-    if (!is_process_alive (server_->pid))
+    if (!is_remote() && !is_process_alive (server_->pid))
         return lose_server ("The Bandmate server has ended; it is started again.");
     const auto state =
         static_cast<protocol::ServerState> (segment.server().state.load (std::memory_order_acquire));
@@ -249,6 +296,18 @@ void Link::watch_server()
         return fail ("The server has given this session up.", "See " + log_file().string() + ".");
     if (state == protocol::ServerState::closed)
         return lose_server ("The server has closed this session; it is opened again.");
+
+    // The figures for the editor: asked for now and then, since the server tells by itself only what is
+    // wrong.
+    if (segment.plugin().heartbeat.load (std::memory_order_relaxed) % beats_a_status == 0)
+    {
+        client_->send (protocol::Status{session_});
+        const auto memory_mb = is_remote() ? 0.0 : process_memory_mb (server_->pid);
+        const std::lock_guard lock (guard_);
+        status_.server_memory_mb = memory_mb;
+    }
+    if (is_remote())
+        return watch_remote();
 
     const auto beat = segment.server().heartbeat_ns.load (std::memory_order_relaxed);
     const auto now = protocol::monotonic_ns();
@@ -279,11 +338,16 @@ void Link::leave_session()
             // The server is gone, or will find out by the heartbeat.
         }
     }
+    if (task_id_ != 0)
+        end_task ("The session has ended before this was done.", "Try it again when it plays.");
     session_ = 0;
     awaited_ = 0;
     ping_ = 0;
+    bank_awaited_ = 0;
+    bank_in_force_.clear();
     acknowledged_revision_ = 0;
     client_.reset();
+    remote_.reset();
     segment_.reset();
 }
 
@@ -325,7 +389,7 @@ void Link::publish_progress()
                        segment_->segment()->server().state.load (std::memory_order_acquire) ==
                            static_cast<uint32_t> (protocol::ServerState::ready);
     const std::lock_guard lock (guard_);
-    const bool is_ready = plays && acknowledged_revision_ == wanted_revision_;
+    const bool is_ready = plays && acknowledged_revision_ == wanted_revision_ && bank_awaited_ == 0;
     status_.prompts_in_force = is_ready;
     if (is_ready)
         has_failed_ = false;

@@ -38,6 +38,7 @@ public:
     // True if the next read() finds its frame, or a later one: then it is of no use to wait.
     bool is_next_decided (protocol::AudioRing& ring, uint64_t complete_frames) noexcept;
 
+    bool is_in_gap() const noexcept { return in_gap_; }
     uint64_t position() const noexcept { return position_; }
     const Counts& counts() const noexcept { return counts_; }
 

@@ -81,6 +81,10 @@ public:
     // Host samples from an event to its sound. As prepare().
     void set_latency (uint32_t samples) noexcept { latency_samples_ = samples; }
 
+    // After prepare(), before the first block: begins with what is held and set in the other one, which is
+    // between two blocks.
+    void take_over (const Stream& other) noexcept;
+
     // Any thread: the next block begins a new epoch with nothing held.
     void request_reset() noexcept { reset_requested_.store (true, std::memory_order_release); }
 
@@ -92,10 +96,16 @@ public:
                          const float* right) noexcept; // the block's input, if there is any
     void finish (float* left, float* right) noexcept;
 
+    // Audio thread: whether the epoch is old enough to be heard.
+    bool is_due() const noexcept { return clock_.host_samples() >= latency_samples_; }
+
+    // Audio thread: host samples since the last gap, or since the epoch's first sound.
+    uint64_t steady_samples() const noexcept { return steady_samples_; }
+
     const StreamCounts& counts() const noexcept { return counts_; }
 
 private:
-    protocol::Segment* segment() const noexcept { return segments_.current(); }
+    protocol::Segment* segment() const noexcept;
     void attach() noexcept;
     void adopt() noexcept;
     void follow_parameters (const ParameterValues& values) noexcept;
@@ -124,6 +134,7 @@ private:
     uint32_t epoch_ = 0;
     uint32_t block_ = 0;
     uint64_t complete_frames_ = 0;
+    uint64_t steady_samples_ = 0;
     bool is_offline_ = false;
     bool epoch_wanted_ = false;        // until it begins, events only change what its snapshot will say
     std::vector<float> model_scratch_; // interleaved, between player and resampler

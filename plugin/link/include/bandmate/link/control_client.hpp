@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "access_key.hpp"
+
 #include <bandmate/protocol/messages.hpp>
 
 #include <chrono>
@@ -31,7 +33,9 @@ private:
 class ControlClient
 {
 public:
-    ControlClient (WakeUp& wake_up, const std::string& endpoint, const std::string& token);
+    // `key`: of a server on another machine.
+    ControlClient (WakeUp& wake_up, const std::string& endpoint, const std::string& token,
+                   const std::optional<AccessKey>& key = {});
     ~ControlClient();
 
     // Returns the id that the reply will repeat.

@@ -28,6 +28,7 @@ struct LinkStatus
     double budget_ms = 0.0;
     double frame_ms_p50 = 0.0;
     double frame_ms_p99 = 0.0;
+    double server_memory_mb = 0.0; // resident, of all tracks; 0: it has not said
 };
 
 } // namespace bandmate::link
