@@ -14,6 +14,10 @@ namespace
 
 // Longer than the pauses between a frame's products, far shorter than those between frames.
 constexpr auto lookingTime = std::chrono::microseconds (200);
+// Longer than a part takes that is being computed: some hundred microseconds.
+constexpr int looksBeforeYield = 4000;
+// Instead of a job's next part: it has none.
+constexpr std::uint32_t closed = 0xffffffff;
 
 void relax()
 {
@@ -57,11 +61,12 @@ bool WorkerPool::takeOne (std::uint32_t job)
     auto word = next.load (std::memory_order_acquire);
     for (;;)
     {
-        if (jobOf (word) != job || partOf (word) >= jobParts.load (std::memory_order_relaxed))
+        // Acquire: whoever sees anything of the next job sees this one closed too, and fails below.
+        if (jobOf (word) != job || partOf (word) >= jobParts.load (std::memory_order_acquire))
             return false;
-        const auto part = jobPart.load (std::memory_order_relaxed);
-        const auto* context = jobContext.load (std::memory_order_relaxed);
-        // Success proves that the job is still this one: it cannot end before this part has.
+        const auto part = jobPart.load (std::memory_order_acquire);
+        const auto* context = jobContext.load (std::memory_order_acquire);
+        // Success proves that what was read is of this job: it cannot end before this part has.
         if (next.compare_exchange_weak (word, word + 1, std::memory_order_acq_rel))
         {
             part (context, static_cast<int> (partOf (word)));
@@ -81,10 +86,14 @@ void WorkerPool::run (Part part, const void* context, int parts)
         return;
     }
 
-    const auto job = jobOf (next.load (std::memory_order_relaxed)) + 1;
-    jobPart.store (part, std::memory_order_relaxed);
-    jobContext.store (context, std::memory_order_relaxed);
-    jobParts.store (static_cast<std::uint32_t> (parts), std::memory_order_relaxed);
+    // The last job is closed before anything of it is overwritten: a worker that was stopped while it
+    // looked at it could otherwise take a part that never was, of the new job under the old number.
+    const auto last = jobOf (next.load (std::memory_order_relaxed));
+    next.store ((static_cast<std::uint64_t> (last) << 32) | closed, std::memory_order_relaxed);
+    const auto job = last + 1;
+    jobPart.store (part, std::memory_order_release);
+    jobContext.store (context, std::memory_order_release);
+    jobParts.store (static_cast<std::uint32_t> (parts), std::memory_order_release);
     finished.store (0, std::memory_order_relaxed);
     next.store (static_cast<std::uint64_t> (job) << 32, std::memory_order_seq_cst);
     if (sleepers.load (std::memory_order_seq_cst) > 0)
@@ -98,8 +107,12 @@ void WorkerPool::run (Part part, const void* context, int parts)
     while (takeOne (job))
     {
     }
-    while (finished.load (std::memory_order_acquire) < static_cast<std::uint32_t> (parts))
-        relax();
+    // On a busy machine, whoever took the last part may have been stopped: then this one is in the way.
+    for (int i = 0; finished.load (std::memory_order_acquire) < static_cast<std::uint32_t> (parts); ++i)
+        if (i < looksBeforeYield)
+            relax();
+        else
+            std::this_thread::yield();
 }
 
 void WorkerPool::work()

@@ -29,9 +29,12 @@ public:
         float range;      // natural log: bins this far under the hop's peak get random phase
     };
 
-    explicit PhaseIntegrator (Geometry geometry) : g (geometry), todo (geometry.bins)
+    explicit PhaseIntegrator (Geometry geometry) : g (geometry), turns (geometry.bins), todo (geometry.bins)
     {
         heap.reserve (4 * g.bins);
+        const double advance = 2.0 * pi * g.hop / g.transform;
+        for (std::size_t m = 0; m < g.bins; ++m)
+            turns[m] = static_cast<float> (std::remainder (advance * static_cast<double> (m), 2.0 * pi));
     }
 
     // Integrates one hop.
@@ -45,13 +48,11 @@ public:
         const auto bins = g.bins;
         const auto time_scale = static_cast<float> (g.hop * g.transform / g.gamma);
         const auto frequency_scale = static_cast<float> (-g.gamma / (g.hop * g.transform));
-        const auto advance = 2.0 * pi * g.hop / g.transform;
         for (std::size_t m = 0; m < bins; ++m)
         {
             const auto low = now[m > 0 ? m - 1 : 1];
             const auto high = now[m + 1 < bins ? m + 1 : bins - 2];
-            const auto turns = std::remainder (advance * static_cast<double> (m), 2.0 * pi);
-            time_now[m] = static_cast<float> (turns) + time_scale * 0.5f * (high - low);
+            time_now[m] = turns[m] + time_scale * 0.5f * (high - low);
         }
         const auto frequency_gradient = [&] (std::size_t m)
         {
@@ -73,7 +74,8 @@ public:
 
         const auto reach = [&] (std::size_t m, float value)
         {
-            phase[m] = std::remainder (value, static_cast<float> (2.0 * pi));
+            constexpr auto turn = static_cast<float> (2.0 * pi);
+            phase[m] = value - turn * std::nearbyint (value * (1.0f / turn));
             todo[m] = 0;
             --left;
             heap.push_back ({now[m], static_cast<std::uint32_t> (m), false});
@@ -119,6 +121,7 @@ private:
     };
 
     Geometry g;
+    std::vector<float> turns; // [bins] of a steady partial in the middle of its bin, radians a hop
     std::vector<std::uint8_t> todo;
     std::vector<Entry> heap;
 };

@@ -29,12 +29,23 @@ void attendWithSink (const Kernels& kernel, const float* query, const float* key
                      int window, int count, int dim, float* scores, float* context)
 {
     const int first = 1 + window - count;
-    kernel.product ({keys, 1, dim, false}, query, 1, scores, 0, 1);
-    kernel.product ({keys + first * dim, count, dim, false}, query, 1, scores + 1, 0, count);
+    kernel.product ({keys, 1, dim}, query, 1, scores, 0, 1);
+    kernel.product ({keys + first * dim, count, dim}, query, 1, scores + 1, 0, count);
     kernel.softmax (scores, 1 + count);
     kernel.weightedSum (scores + 1, values + first * dim, count, dim, context);
     for (int i = 0; i < dim; ++i)
         context[i] += scores[0] * values[i];
+}
+
+// queries [rows, heads, d], a row `stride` floats after the last, times the factor [d] of the queries.
+void scaleQueries (const Stack& stack, const Attention& attention, float* queries, int rows, int stride)
+{
+    if (attention.scale == nullptr)
+        return;
+    for (int row = 0; row < rows; ++row)
+        for (int head = 0; head < stack.heads; ++head)
+            for (int i = 0; i < stack.headDim; ++i)
+                queries[row * stride + head * stack.headDim + i] *= attention.scale[i];
 }
 
 } // namespace
@@ -51,6 +62,7 @@ void Runner::selfAttention (const Stack& stack, const Attention& attention, int 
         kernel.rmsNorm (x.data() + row * stack.width, attention.pre, weights.epsilon, in + row * stack.width,
                         stack.width);
     multiply (attention.projection, in, rows, all);
+    scaleQueries (stack, attention, all, rows, 3 * inner);
     const std::ptrdiff_t headSize = static_cast<std::ptrdiff_t> (window + 1) * stack.headDim;
     for (int row = 0; row < rows; ++row)
     {
@@ -81,6 +93,7 @@ void Runner::crossAttention (const Stack& stack, const Attention& attention, int
         kernel.rmsNorm (x.data() + row * stack.width, attention.pre, weights.epsilon, in + row * stack.width,
                         stack.width);
     multiply (attention.projection, in, rows, queries);
+    scaleQueries (stack, attention, queries, rows, inner);
     multiply (attention.source, encoded.data(), rows, added);
     const std::ptrdiff_t headSize = static_cast<std::ptrdiff_t> (window + 1) * stack.headDim;
     for (int row = 0; row < rows; ++row)
@@ -112,6 +125,7 @@ void Runner::depthAttention (const Stack& stack, const Attention& attention, int
         kernel.rmsNorm (x.data() + row * stack.width, attention.pre, weights.epsilon, in + row * stack.width,
                         stack.width);
     multiply (attention.projection, in, rows, all);
+    scaleQueries (stack, attention, all, rows, 3 * inner);
     const std::ptrdiff_t headSize = static_cast<std::ptrdiff_t> (weights.codebooks) * dim;
     for (int row = 0; row < rows; ++row)
         for (int head = 0; head < stack.heads; ++head)
@@ -123,7 +137,7 @@ void Runner::depthAttention (const Stack& stack, const Attention& attention, int
             float* values = depthValues.data() + at;
             std::copy_n (query + inner, dim, keys + step * dim);
             std::copy_n (query + 2 * inner, dim, values + step * dim);
-            kernel.product ({keys, step + 1, dim, false}, query, 1, weighted, 0, step + 1);
+            kernel.product ({keys, step + 1, dim}, query, 1, weighted, 0, step + 1);
             kernel.softmax (weighted, step + 1);
             kernel.weightedSum (weighted, values, step + 1, dim, out + row * inner + head * dim);
         }

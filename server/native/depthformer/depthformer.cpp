@@ -39,20 +39,40 @@ void productPart (const void* context, int part)
 void addRow (const Matrix& table, std::ptrdiff_t row, float factor, float* sum)
 {
     const std::ptrdiff_t start = row * table.inputs;
-    if (!table.narrow)
+    switch (table.form)
+    {
+    case Form::float32:
     {
         const auto* values = static_cast<const float*> (table.data) + start;
         for (int i = 0; i < table.inputs; ++i)
             sum[i] += factor * values[i];
         return;
     }
-    const auto* halves = static_cast<const std::uint16_t*> (table.data) + start;
-    for (int i = 0; i < table.inputs; ++i)
+    case Form::bfloat16:
     {
-        const std::uint32_t word = static_cast<std::uint32_t> (halves[i]) << 16;
-        float value;
-        std::memcpy (&value, &word, sizeof value);
-        sum[i] += factor * value;
+        const auto* halves = static_cast<const std::uint16_t*> (table.data) + start;
+        for (int i = 0; i < table.inputs; ++i)
+        {
+            const std::uint32_t word = static_cast<std::uint32_t> (halves[i]) << 16;
+            float value;
+            std::memcpy (&value, &word, sizeof value);
+            sum[i] += factor * value;
+        }
+        return;
+    }
+    case Form::quantised:
+    {
+        const auto* bytes = static_cast<const std::uint8_t*> (table.data) + start;
+        const int group = table.inputs / table.groups;
+        for (int g = 0; g < table.groups; ++g)
+        {
+            const float scale = factor * table.scales[row * table.groups + g];
+            const float bias = factor * table.biases[row * table.groups + g];
+            for (int i = g * group; i < (g + 1) * group; ++i)
+                sum[i] += scale * static_cast<float> (bytes[i]) + bias;
+        }
+        return;
+    }
     }
 }
 
@@ -183,6 +203,42 @@ void Runner::feedForward (const Stack& stack, const FeedForward& part, int rows)
     addNormed (stack, part.post, rows);
 }
 
+// What each depth step is told of the frame before, [rows, codebooks, depth width]; null when nothing.
+const float* Runner::projectPast (const Frame& frame, int rows)
+{
+    const auto& m = weights;
+    if (m.depthPastAdapter.data == nullptr)
+        return nullptr;
+    const int count = rows * m.codebooks;
+    // A past that is not told is the same id everywhere.
+    const bool same = std::all_of (frame.previous, frame.previous + count,
+                                   [&] (std::int32_t id) { return id == frame.previous[0]; });
+    const int different = same ? 1 : count;
+    float* codes = grown (projected, static_cast<std::int64_t> (different) * m.temporal.width);
+    for (int i = 0; i < different; ++i)
+        embed (frame.previous + i, 1, codes + i * m.temporal.width);
+    float* out = grown (pastCodes, static_cast<std::int64_t> (count) * m.depth.width);
+    multiply (m.depthPastAdapter, codes, different, out);
+    for (int i = different; i < count; ++i)
+        std::copy_n (out, m.depth.width, out + i * m.depth.width);
+    return out;
+}
+
+int Runner::pick (const float* own, const float* noise, const Frame& frame, int session, int step)
+{
+    const auto& m = weights;
+    const float temperature = frame.temperature[session];
+    const int topK = frame.topK[session];
+    if (m.codeValues == nullptr)
+        return pickCode (own, noise, temperature, topK, m.codebookSize, scratch);
+    const auto before = static_cast<std::ptrdiff_t> (step) * m.codebookSize * m.valueDims;
+    const CodeValues values{m.codeValues + before, m.valueDims};
+    const int last =
+        frame.last[session * frame.rows * m.codebooks + step] - m.reserved - step * m.codebookSize;
+    return pickNearMean (own, noise, temperature, topK, m.codebookSize, values, last, frame.hold[session],
+                         scratch);
+}
+
 void Runner::runDepth (const Frame& frame, int rows)
 {
     const auto& m = weights;
@@ -194,8 +250,11 @@ void Runner::runDepth (const Frame& frame, int rows)
     grown (depthValues, caches);
     float* input = grown (hidden, static_cast<std::int64_t> (rows) * m.temporal.width);
     std::copy_n (x.data(), rows * m.temporal.width, input);
+    if (frame.temporalOut != nullptr)
+        std::copy_n (input, rows * m.temporal.width, frame.temporalOut);
     grown (x, static_cast<std::int64_t> (rows) * stack.width);
     float* out = grown (logits, static_cast<std::int64_t> (rows) * size);
+    const float* past = projectPast (frame, rows);
 
     for (int step = 0; step < m.codebooks; ++step)
     {
@@ -203,6 +262,11 @@ void Runner::runDepth (const Frame& frame, int rows)
             multiply (m.depthAdapter, input, rows, x.data());
         else
             std::copy_n (input, rows * stack.width, x.data());
+        if (past != nullptr)
+            for (int row = 0; row < rows; ++row)
+                for (int i = 0; i < stack.width; ++i)
+                    x[static_cast<std::size_t> (row * stack.width + i)] +=
+                        past[(row * m.codebooks + step) * stack.width + i];
         for (std::size_t i = 0; i < stack.layers.size(); ++i)
         {
             depthAttention (stack, stack.layers[i].self, rows, static_cast<int> (i), step);
@@ -216,6 +280,8 @@ void Runner::runDepth (const Frame& frame, int rows)
         multiply (m.heads[index], features, rows, out);
         for (int row = 0; row < rows; ++row)
             kernel.biasCap (out + row * size, m.headBiases[index], m.softCap, size);
+        if (frame.logits != nullptr)
+            std::copy_n (out, rows * size, frame.logits + static_cast<std::ptrdiff_t> (step) * rows * size);
 
         for (int session = 0; session < frame.sessions; ++session)
         {
@@ -228,8 +294,7 @@ void Runner::runDepth (const Frame& frame, int rows)
             }
             const float* noise =
                 frame.noise + (static_cast<std::ptrdiff_t> (session) * m.codebooks + step) * size;
-            const int code =
-                pickCode (own, noise, frame.temperature[session], frame.topK[session], size, scratch);
+            const int code = pick (own, noise, frame, session, step);
             frame.codes[session * m.codebooks + step] = code;
             const std::int32_t id = m.reserved + step * size + code;
             for (int r = 0; r < frame.rows; ++r)

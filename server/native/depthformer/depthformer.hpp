@@ -69,11 +69,15 @@ struct Model
     Matrix codeTable;
     Stack temporal;
     Stack depth;
-    Matrix depthAdapter; // empty when both decoders are equally wide
+    Matrix depthAdapter;     // empty when both decoders are equally wide
+    Matrix depthPastAdapter; // empty when the depth decoder does not see the frame before
     const float* depthScale = nullptr;
     const float* depthBias = nullptr;
     std::vector<Matrix> heads;            // [codebookSize, depth width] each
     std::vector<const float*> headBiases; // [codebookSize] each
+    // [codebooks, codebookSize, valueDims]; null where the likeliest code is picked, whatever it stands for.
+    const float* codeValues = nullptr;
+    int valueDims = 0;
 };
 
 // Caches of one attention: keys and values [rows, heads, 1 + window, d], slot 0 the sink.
@@ -93,14 +97,21 @@ struct Frame
     const std::int32_t* tokens = nullptr;   // [sessions * rows, channels]
     const std::int32_t* previous = nullptr; // [sessions * rows, codebooks] ids
     const std::int32_t* frames = nullptr;   // [sessions * rows] frames so far
-    const float* noise = nullptr;           // [sessions, codebooks, codebookSize]
-    const float* temperature = nullptr;     // [sessions]
-    const std::int32_t* topK = nullptr;     // [sessions]
-    const float* scales = nullptr;          // [sessions, 2]
-    std::vector<Cache> self;                // per temporal layer
+    // Where codes are picked near the mean: the last frame's ids [sessions * rows, codebooks], told to the
+    // model or not, and how long they are kept [sessions] (see pickNearMean).
+    const std::int32_t* last = nullptr;
+    const float* hold = nullptr;
+    const float* noise = nullptr;       // [sessions, codebooks, codebookSize]
+    const float* temperature = nullptr; // [sessions]
+    const std::int32_t* topK = nullptr; // [sessions]
+    const float* scales = nullptr;      // [sessions, 2]
+    std::vector<Cache> self;            // per temporal layer
     std::vector<Cache> cross;
     std::int32_t* codes = nullptr; // out [sessions, codebooks]
     std::int32_t* next = nullptr;  // out [sessions * rows, codebooks] ids
+    // What a frame went through, for comparisons; null where nobody looks.
+    float* temporalOut = nullptr; // out [sessions * rows, temporal width]
+    float* logits = nullptr;      // out [codebooks, sessions * rows, codebookSize], capped, not guided
 };
 
 // Runs frames on the CPU. Keeps scratch memory only: all state is in the frame.
@@ -118,6 +129,8 @@ private:
     void encode (const Frame& frame, int rows);
     void runTemporal (const Frame& frame, int rows);
     void runDepth (const Frame& frame, int rows);
+    int pick (const float* logits, const float* noise, const Frame& frame, int session, int step);
+    const float* projectPast (const Frame& frame, int rows);
     void selfAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
                         int window, const std::int32_t* frames);
     void crossAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
@@ -132,6 +145,7 @@ private:
     const Kernels& kernel;
     blas::WorkerPool pool;
     std::vector<float> encoded, x, normed, projected, sourced, context, branch, hidden, logits, scores;
+    std::vector<float> pastCodes;
     std::vector<float> guided, scratch, depthKeys, depthValues;
 };
 

@@ -7,14 +7,28 @@
 namespace bandmate::depthformer
 {
 
-// A matrix [outputs, inputs], row-major, as float32 or bfloat16.
+enum class Form
+{
+    float32,
+    bfloat16,
+    quantised // unsigned bytes; a value is scale * byte + bias, one of each per group of inputs
+};
+
+// A matrix [outputs, inputs], row-major.
 struct Matrix
 {
     const void* data = nullptr;
     int outputs = 0;
     int inputs = 0;
-    bool narrow = false; // bfloat16
+    Form form = Form::float32;
+    // Of the quantised form only.
+    int groups = 0;                // of each row, all equally long
+    const float* scales = nullptr; // [outputs, groups]
+    const float* biases = nullptr;
 };
+
+// Inputs of a group are a multiple of this: the longest vector of any instruction set.
+inline constexpr int groupMultiple = 16;
 
 // y[row, o] = sum over i of x[row, i] * matrix[o, i], for the outputs [first, last).
 // x has `rows` rows of `inputs` floats one after another, y rows of `outputs`.

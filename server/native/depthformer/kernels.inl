@@ -5,6 +5,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <vector>
+
+#if BANDMATE_VECTOR_BYTES > 16
+#include <immintrin.h>
+#endif
 
 namespace bandmate::depthformer
 {
@@ -16,6 +21,9 @@ using Vector = float __attribute__ ((vector_size (BANDMATE_VECTOR_BYTES)));
 using Integers = std::int32_t __attribute__ ((vector_size (BANDMATE_VECTOR_BYTES)));
 using Words = std::uint32_t __attribute__ ((vector_size (BANDMATE_VECTOR_BYTES)));
 using Halves = std::uint16_t __attribute__ ((vector_size (BANDMATE_VECTOR_BYTES / 2)));
+#if BANDMATE_VECTOR_BYTES == 16
+using Bytes = std::uint8_t __attribute__ ((vector_size (BANDMATE_VECTOR_BYTES / 4)));
+#endif
 
 inline Vector load (const float* from)
 {
@@ -33,6 +41,24 @@ inline Vector load (const std::uint16_t* from)
     Vector v;
     std::memcpy (&v, &words, sizeof v);
     return v;
+}
+
+inline Vector load (const std::uint8_t* from)
+{
+#if BANDMATE_VECTOR_BYTES == 64
+    // GCC takes such a conversion apart, element by element; of the form without a mask it warns.
+    const auto bytes = _mm_loadu_si128 (reinterpret_cast<const __m128i*> (from));
+    const auto words = reinterpret_cast<Integers> (_mm512_maskz_cvtepu8_epi32 (0xffff, bytes));
+    return __builtin_convertvector(words, Vector);
+#elif BANDMATE_VECTOR_BYTES == 32
+    const auto bytes = _mm_loadl_epi64 (reinterpret_cast<const __m128i*> (from));
+    const auto words = reinterpret_cast<Integers> (_mm256_cvtepu8_epi32 (bytes));
+    return __builtin_convertvector(words, Vector);
+#else
+    Bytes bytes;
+    std::memcpy (&bytes, from, sizeof bytes);
+    return __builtin_convertvector(__builtin_convertvector(bytes, Integers), Vector);
+#endif
 }
 
 inline float scalar (float value)
@@ -53,12 +79,36 @@ inline void store (float* to, Vector v)
     std::memcpy (to, &v, sizeof v);
 }
 
+using Quarter = float __attribute__ ((vector_size (16)));
+
+inline float sumOf (Quarter v)
+{
+    return (v[0] + v[2]) + (v[1] + v[3]);
+}
+
+#if BANDMATE_VECTOR_BYTES > 16
+using Half = float __attribute__ ((vector_size (32)));
+
+inline float sumOf (Half v)
+{
+    Quarter low, high;
+    std::memcpy (&low, &v, sizeof low);
+    std::memcpy (&high, reinterpret_cast<const char*> (&v) + sizeof low, sizeof high);
+    return sumOf (low + high);
+}
+#endif
+
+// By halves: one after the other, the lanes of a short product take longer than the product.
 inline float sum (Vector v)
 {
-    float total = 0;
-    for (int i = 0; i < lanes; ++i)
-        total += v[i];
-    return total;
+#if BANDMATE_VECTOR_BYTES == 64
+    Half low, high;
+    std::memcpy (&low, &v, sizeof low);
+    std::memcpy (&high, reinterpret_cast<const char*> (&v) + sizeof low, sizeof high);
+    return sumOf (low + high);
+#else
+    return sumOf (v);
+#endif
 }
 
 // exp, accurate to about two steps of float32 for x in -87..88; clamped outside.
@@ -184,12 +234,99 @@ void productAll (const Matrix& m, const float* x, int rows, float* y, int first,
     }
 }
 
+// `sums` has the sum of each group of each row of x: what a group's bias is multiplied by.
+template <int Rows, int Block>
+inline void quantisedBlock (const Matrix& m, const float* x, const float* sums, float* y, int output)
+{
+    const auto* weights = static_cast<const std::uint8_t*> (m.data);
+    const std::ptrdiff_t inputs = m.inputs;
+    const int group = m.inputs / m.groups;
+    Vector totals[Rows][Block] = {};
+    for (int g = 0; g < m.groups; ++g)
+    {
+        Vector parts[Rows][Block] = {};
+        for (int k = g * group; k < (g + 1) * group; k += lanes)
+        {
+            Vector a[Rows];
+            for (int r = 0; r < Rows; ++r)
+                a[r] = load (x + r * inputs + k);
+            for (int j = 0; j < Block; ++j)
+            {
+                const Vector b = load (weights + (output + j) * inputs + k);
+                for (int r = 0; r < Rows; ++r)
+                    parts[r][j] += a[r] * b;
+            }
+        }
+        for (int j = 0; j < Block; ++j)
+        {
+            const float scale = m.scales[static_cast<std::ptrdiff_t> (output + j) * m.groups + g];
+            for (int r = 0; r < Rows; ++r)
+                totals[r][j] += parts[r][j] * scale;
+        }
+    }
+    for (int r = 0; r < Rows; ++r)
+        for (int j = 0; j < Block; ++j)
+        {
+            const float* biases = m.biases + static_cast<std::ptrdiff_t> (output + j) * m.groups;
+            float total = sum (totals[r][j]);
+            for (int g = 0; g < m.groups; ++g)
+                total += sums[r * m.groups + g] * biases[g];
+            y[static_cast<std::ptrdiff_t> (r) * m.outputs + output + j] = total;
+        }
+}
+
+template <int Rows>
+void quantisedRows (const Matrix& m, const float* x, const float* sums, float* y, int first, int last)
+{
+    // As many running sums as there are registers for.
+    constexpr int block = (lanes == 16 ? 8 : 4) / Rows;
+    int output = first;
+    for (; output + block <= last; output += block)
+        quantisedBlock<Rows, block> (m, x, sums, y, output);
+    for (; output < last; ++output)
+        quantisedBlock<Rows, 1> (m, x, sums, y, output);
+}
+
+void quantisedAll (const Matrix& m, const float* x, int rows, float* y, int first, int last)
+{
+    static thread_local std::vector<float> sums;
+    sums.resize (static_cast<std::size_t> (rows) * static_cast<std::size_t> (m.groups));
+    const int group = m.inputs / m.groups;
+    for (std::size_t i = 0; i < sums.size(); ++i)
+    {
+        const float* from = x + static_cast<std::ptrdiff_t> (i) * group;
+        Vector total = {};
+        for (int k = 0; k < group; k += lanes)
+            total += load (from + k);
+        sums[i] = sum (total);
+    }
+    for (int from = first; from < last; from += outputsAtOnce)
+    {
+        const int to = from + outputsAtOnce < last ? from + outputsAtOnce : last;
+        int row = 0;
+        for (; row + 4 <= rows; row += 4)
+            quantisedRows<4> (m, x + row * m.inputs, sums.data() + row * m.groups, y + row * m.outputs, from,
+                              to);
+        for (; row + 2 <= rows; row += 2)
+            quantisedRows<2> (m, x + row * m.inputs, sums.data() + row * m.groups, y + row * m.outputs, from,
+                              to);
+        for (; row < rows; ++row)
+            quantisedRows<1> (m, x + row * m.inputs, sums.data() + row * m.groups, y + row * m.outputs, from,
+                              to);
+    }
+}
+
 void product (const Matrix& m, const float* x, int rows, float* y, int first, int last)
 {
-    if (m.narrow)
-        productAll<std::uint16_t> (m, x, rows, y, first, last);
-    else
-        productAll<float> (m, x, rows, y, first, last);
+    switch (m.form)
+    {
+    case Form::float32:
+        return productAll<float> (m, x, rows, y, first, last);
+    case Form::bfloat16:
+        return productAll<std::uint16_t> (m, x, rows, y, first, last);
+    case Form::quantised:
+        return quantisedAll (m, x, rows, y, first, last);
+    }
 }
 
 void biasGelu (float* x, const float* bias, int n)

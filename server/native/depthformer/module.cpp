@@ -2,9 +2,11 @@
 // bandmate._depthformer: one frame of the language model on plain CPUs.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -28,16 +30,29 @@ class Arrays
 public:
     explicit Arrays (nb::dict from) : dict (from) {}
 
+    // An array, or a tuple of three: bytes, scales and biases.
     Matrix matrix (const std::string& name, int outputs = -1, int inputs = -1) const
     {
-        const auto array = nb::cast<Array> (item (name), false);
+        const auto found = item (name);
+        const bool quantised = nb::isinstance<nb::tuple> (found);
+        if (quantised && nb::len (found) != 3)
+            throw std::invalid_argument ("matrix '" + name + "' must be an array or three");
+        const auto array = nb::cast<Array> (quantised ? nb::handle (found[0].ptr()) : found, false);
         if (array.ndim() != 2 || (outputs >= 0 && array.shape (0) != static_cast<std::size_t> (outputs)) ||
             (inputs >= 0 && array.shape (1) != static_cast<std::size_t> (inputs)))
             throw std::invalid_argument ("matrix '" + name + "' has the wrong shape");
-        const bool narrow = array.dtype() == nb::dtype<std::uint16_t>();
-        if (!narrow && array.dtype() != nb::dtype<float>())
+        Matrix out{array.data(), static_cast<int> (array.shape (0)), static_cast<int> (array.shape (1))};
+        if (quantised)
+        {
+            addGroups (out, name, nb::cast<nb::tuple> (found));
+            if (array.dtype() != nb::dtype<std::uint8_t>())
+                throw std::invalid_argument ("matrix '" + name + "' must be of bytes");
+        }
+        else if (array.dtype() == nb::dtype<std::uint16_t>())
+            out.form = Form::bfloat16;
+        else if (array.dtype() != nb::dtype<float>())
             throw std::invalid_argument ("matrix '" + name + "' must be float32, or bfloat16 seen as uint16");
-        return {array.data(), static_cast<int> (array.shape (0)), static_cast<int> (array.shape (1)), narrow};
+        return out;
     }
 
     const float* vector (const std::string& name, int size) const
@@ -45,6 +60,17 @@ public:
         const auto array = nb::cast<Floats> (item (name), false);
         if (array.ndim() != 1 || array.shape (0) != static_cast<std::size_t> (size))
             throw std::invalid_argument ("vector '" + name + "' has the wrong size");
+        return array.data();
+    }
+
+    // Of shape [first, second, last]; `last` is told.
+    const float* values (const std::string& name, int first, int second, int& last) const
+    {
+        const auto array = nb::cast<Floats> (item (name), false);
+        if (array.ndim() != 3 || array.shape (0) != static_cast<std::size_t> (first) ||
+            array.shape (1) != static_cast<std::size_t> (second) || array.shape (2) < 1)
+            throw std::invalid_argument ("'" + name + "' has the wrong shape");
+        last = static_cast<int> (array.shape (2));
         return array.data();
     }
 
@@ -59,11 +85,27 @@ public:
     bool has (const std::string& name) const { return dict.contains (name.c_str()); }
 
 private:
+    static void addGroups (Matrix& matrix, const std::string& name, const nb::tuple& parts)
+    {
+        const auto scales = nb::cast<Floats> (parts[1], false);
+        const auto biases = nb::cast<Floats> (parts[2], false);
+        for (const auto& array : {scales, biases})
+            if (array.ndim() != 2 || array.shape (0) != static_cast<std::size_t> (matrix.outputs) ||
+                array.shape (1) != scales.shape (1))
+                throw std::invalid_argument ("the groups of '" + name + "' have the wrong shape");
+        matrix.form = Form::quantised;
+        matrix.groups = static_cast<int> (scales.shape (1));
+        if (matrix.groups < 1 || matrix.inputs % (matrix.groups * groupMultiple) != 0)
+            throw std::invalid_argument ("the groups of '" + name + "' have the wrong size");
+        matrix.scales = scales.data();
+        matrix.biases = biases.data();
+    }
+
     nb::handle item (const std::string& name) const
     {
         if (!has (name))
             throw std::invalid_argument ("'" + name + "' is missing");
-        return dict[name.c_str()];
+        return PyDict_GetItemString (dict.ptr(), name.c_str());
     }
 
     nb::dict dict;
@@ -89,6 +131,8 @@ Attention attention (const Arrays& arrays, const std::string& name, const Stack&
     if (source > 0)
         out.source = arrays.matrix (name + ".source", 2 * inner, source);
     out.output = arrays.matrix (name + ".output", stack.width, inner);
+    if (arrays.has (name + ".scale"))
+        out.scale = arrays.vector (name + ".scale", stack.headDim);
     return out;
 }
 
@@ -144,8 +188,12 @@ Model build (nb::dict sizes, const Arrays& arrays, float softCap, float epsilon)
         m.depthAdapter = arrays.matrix ("depth_adapter", m.depth.width, m.temporal.width);
     else if (m.depth.width != m.temporal.width)
         throw std::invalid_argument ("'depth_adapter' is missing");
+    if (arrays.has ("depth_past_adapter"))
+        m.depthPastAdapter = arrays.matrix ("depth_past_adapter", m.depth.width, m.temporal.width);
     m.depthScale = arrays.vector ("depth_scale", m.depth.width);
     m.depthBias = arrays.vector ("depth_bias", m.depth.width);
+    if (arrays.has ("code_values"))
+        m.codeValues = arrays.values ("code_values", m.codebooks, m.codebookSize, m.valueDims);
     for (int k = 0; k < m.codebooks; ++k)
     {
         const auto index = std::to_string (k);
@@ -164,8 +212,9 @@ public:
     }
 
     void frame (Ids tokens, Floats noise, Floats temperature, Ids topK, Floats scales, Ids previous,
-                Ids frames, std::vector<Floats> before, std::vector<FloatsOut> after, IdsOut codes,
-                IdsOut next)
+                Ids frames, Ids last, Floats hold, std::vector<Floats> before, std::vector<FloatsOut> after,
+                IdsOut codes, IdsOut next, std::optional<FloatsOut> temporalOut,
+                std::optional<FloatsOut> logits)
     {
         const auto& m = runner.model();
         Frame f;
@@ -179,7 +228,8 @@ public:
             tokens.size() == rows * static_cast<std::size_t> (m.channels) &&
             noise.size() == sessions * books * static_cast<std::size_t> (m.codebookSize) &&
             topK.size() == sessions && scales.size() == sessions * 2 && previous.size() == rows * books &&
-            frames.size() == rows && codes.size() == sessions * books && next.size() == rows * books;
+            frames.size() == rows && last.size() == previous.size() && hold.size() == sessions &&
+            codes.size() == sessions * books && next.size() == rows * books;
         const auto layers = m.temporal.layers.size();
         if (!fits || before.size() != 4 * layers || after.size() != 4 * layers)
             throw std::invalid_argument ("an array of the frame has the wrong size");
@@ -195,12 +245,17 @@ public:
         f.tokens = tokens.data();
         f.previous = previous.data();
         f.frames = frames.data();
+        f.last = last.data();
+        f.hold = hold.data();
         f.noise = noise.data();
         f.temperature = temperature.data();
         f.topK = topK.data();
         f.scales = scales.data();
         f.codes = codes.data();
         f.next = next.data();
+        const auto codeLogits = books * rows * static_cast<std::size_t> (m.codebookSize);
+        f.temporalOut = watched (temporalOut, rows * static_cast<std::size_t> (m.temporal.width));
+        f.logits = watched (logits, codeLogits);
         const nb::gil_scoped_release released;
         runner.run (f);
     }
@@ -225,6 +280,13 @@ private:
                 throw std::invalid_argument ("a previous code is out of range");
     }
 
+    static float* watched (const std::optional<FloatsOut>& array, std::size_t size)
+    {
+        if (array && array->size() != size)
+            throw std::invalid_argument ("an array for comparisons has the wrong size");
+        return array ? array->data() : nullptr;
+    }
+
     static Cache cache (const std::vector<Floats>& before, const std::vector<FloatsOut>& after,
                         std::size_t at, std::size_t size)
     {
@@ -246,5 +308,8 @@ NB_MODULE (_depthformer, m)
     nb::class_<Depthformer> (m, "Depthformer")
         .def (nb::init<nb::dict, nb::dict, float, float, int>(), nb::arg ("sizes"), nb::arg ("arrays"),
               nb::arg ("soft_cap"), nb::arg ("epsilon"), nb::arg ("threads"))
-        .def ("frame", &Depthformer::frame);
+        .def ("frame", &Depthformer::frame, nb::arg ("tokens"), nb::arg ("noise"), nb::arg ("temperature"),
+              nb::arg ("top_k"), nb::arg ("scales"), nb::arg ("previous"), nb::arg ("frames"),
+              nb::arg ("last"), nb::arg ("hold"), nb::arg ("before"), nb::arg ("after"), nb::arg ("codes"),
+              nb::arg ("next"), nb::arg ("temporal_out") = nb::none(), nb::arg ("logits") = nb::none());
 }
