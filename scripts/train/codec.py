@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The magnitude codec in PyTorch: band PCA, residual vector quantiser, post-net."""
+"""The magnitude codec in PyTorch: band PCA and a vector quantiser."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from features import BANDS, HOPS_PER_FRAME
+from features import BANDS, HOPS_PER_FRAME, REGIONS
 from torch import Tensor, nn
-from torch.nn import functional as nnf
 
-# Band groups (first band, end), PCA values and code levels of each. Low bands hold the
-# fundamentals of chords and get most of the bits.
-GROUPS = ((0, 30, 40, 7), (30, 98, 48, 5), (98, BANDS, 48, 4))
+# Band groups (first band, end, PCA values, code levels). One code a group: notes of a chord fall
+# into different groups and combine freely. At the same rate, residual codes over three wide groups
+# lost a fifth more of a chord's onsets, for each of their entries is a whole chord.
+EDGES = (
+    *(0, 10, 17, 24, 31, 38, 46, 54, 63, 72, 82, 93, 105, 118, 133, 150, 170, 190, 210),
+    *(245, 285, 330),
+)
+GROUPS = tuple(
+    (first, end, min(20, 4 * (end - first)), 1)
+    for first, end in zip(EDGES, (*EDGES[1:], BANDS), strict=True)
+)
 CODE_SIZE = 1024
 LATENT = sum(g[2] for g in GROUPS)
 CODEBOOKS = sum(g[3] for g in GROUPS)
+STEREO_BOOKS = 2  # codes a frame for pan and width: of the lower half of the regions, of the upper
+STEREO_LATENT = REGIONS * 2 // STEREO_BOOKS
+STEREO_KEEP = 0.02  # a nearer code than the last frame's must be this much nearer to be taken
 HOLD = 0.7  # of the last frame's error that the next one is asked to keep
-POST_WIDTH, POST_HIDDEN, POST_BLOCKS, POST_KERNEL = 384, 1024, 3, 5
 
 
 def code_order() -> list[tuple[int, int]]:
@@ -149,43 +158,43 @@ def nearest(x: Tensor, centres: Tensor) -> Tensor:
     return torch.cat([(half_norm - part @ centres.T).argmin(1) for part in x.split(16384)])
 
 
-class PostNet(nn.Module):
-    """Causal residual network: what the quantiser lost, guessed from the recent past."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inlet = nn.Linear(LATENT, POST_WIDTH)
-        self.blocks = nn.ModuleList(
-            nn.ModuleDict(
-                {
-                    "depthwise": nn.Conv1d(POST_WIDTH, POST_WIDTH, POST_KERNEL, groups=POST_WIDTH),
-                    "norm": nn.LayerNorm(POST_WIDTH),
-                    "up": nn.Linear(POST_WIDTH, POST_HIDDEN),
-                    "down": nn.Linear(POST_HIDDEN, POST_WIDTH),
-                }
-            )
-            for _ in range(POST_BLOCKS)
-        )
-        self.outlet = nn.Linear(POST_WIDTH, HOPS_PER_FRAME * BANDS)
-        nn.init.zeros_(self.outlet.weight)
-        nn.init.zeros_(self.outlet.bias)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """z [batch, frames, LATENT] to a correction [batch, frames, hops, bands]."""
-        x = self.inlet(z)
-        for block in self.blocks:
-            y = nnf.pad(x.transpose(1, 2), (POST_KERNEL - 1, 0))
-            y = block["norm"](block["depthwise"](y).transpose(1, 2))
-            x = x + block["down"](nnf.gelu(block["up"](y), approximate="tanh"))
-        return self.outlet(x).unflatten(-1, (HOPS_PER_FRAME, BANDS))
-
-
 class Codec(nn.Module):
     """Features to codes and back."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.basis, self.quantiser, self.post = Basis(), Quantiser(), PostNet()
+        self.basis, self.quantiser = Basis(), Quantiser()
+        self.register_buffer("stereo", torch.zeros(STEREO_BOOKS, CODE_SIZE, STEREO_LATENT))
+
+    def encode_stereo(self, stereo: Tensor) -> Tensor:
+        """Codes [streams, frames, STEREO_BOOKS] int16 of pan and width.
+
+        A place that hardly moves keeps its code: jumps between neighbours would be heard as motion.
+
+        Args:
+            stereo: [streams, frames, REGIONS, 2] in 0..1.
+        """
+        parts = stereo.flatten(2).split(STEREO_LATENT, -1)
+        out = torch.empty(*stereo.shape[:2], STEREO_BOOKS, dtype=torch.int16)
+        for number, (part, centres) in enumerate(zip(parts, self.stereo, strict=True)):
+            last = None
+            for t in range(part.shape[1]):
+                code = nearest(part[:, t], centres)
+                if last is not None:
+                    new, old = ((part[:, t] - centres[c]).square().sum(1) for c in (code, last))
+                    code = torch.where(old < new + STEREO_KEEP, last, code)
+                out[:, t, number], last = code.to(torch.int16), code
+        return out
+
+    def code_values(self, dims: int) -> Tensor:
+        """What each code stands for [codebooks, codes, dims], zeros where it has fewer values."""
+        ends = np.cumsum([0] + [g[2] for g in GROUPS])
+        out = torch.zeros(CODEBOOKS + STEREO_BOOKS, CODE_SIZE, dims)
+        for book, (group, _) in enumerate(code_order()):
+            own = self.quantiser.codebooks[book][:, ends[group] : ends[group + 1]]
+            out[book, :, : own.shape[1]] = own
+        out[CODEBOOKS:, :, :STEREO_LATENT] = self.stereo
+        return out
 
     def encode(self, x: Tensor) -> Tensor:
         """x [n, hops, bands] in 0..1 to codes [n, CODEBOOKS]."""
@@ -193,7 +202,7 @@ class Codec(nn.Module):
 
     def spectrum(self, z: Tensor) -> Tensor:
         """Latents [batch, frames, LATENT] to features [batch, frames, hops, bands]."""
-        return self.basis.decode(z) + self.post(z)
+        return self.basis.decode(z)
 
     def forward(self, codes: Tensor) -> Tensor:
         return self.spectrum(self.quantiser.decode(codes))

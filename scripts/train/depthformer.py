@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
+from bandmate.models.note_history import NoteHistory
+
 RESERVED = 6  # ids 0..5 everywhere; conditioning has one more, "masked"
 MASK_OFFSET = 7  # raw value + 7 = row
 # Note rows are held divided by this: they stand for one channel in 132 of a mean, must be large to
@@ -21,6 +23,8 @@ MASK_OFFSET = 7  # raw value + 7 = row
 # rows the model learned to repeat itself long before it learned to follow notes.
 NOTE_GAIN = 100.0
 NOTE_SPREAD = 0.3
+SILENT, SUSTAINED = MASK_OFFSET, MASK_OFFSET + 1
+PLAIN_NOTE_ROWS = 4 + MASK_OFFSET  # of a pitch: reserved, masked, and values without phase
 
 
 @dataclass(frozen=True)
@@ -30,25 +34,36 @@ class Sizes:
     style_levels: int = 6
     style_codes: int = 64
     style_embedding_width: int = 128
-    onset_phases: int = 4
+    onset_phases: int = 8
+    velocity_levels: int = 8
+    held_ages: int = 16
+    released_ages: int = 10
+    history_levels: int = 4
     encoder_width: int = 256
-    codebooks: int = 16
+    codebooks: int = 24
     codebook_size: int = 1024
     width: int = 256
     layers: int = 6
     heads: int = 4
     head_dim: int = 64
-    ffn: int = 1024
+    ffn: int = 2048
     past: int = 24
     cross_past: int = 0
     depth_width: int = 192
     depth_layers: int = 2
     depth_heads: int = 3
     depth_ffn: int = 768
+    code_dims: int = 20
 
     @property
     def note_rows(self) -> int:
-        return 4 + self.onset_phases + MASK_OFFSET
+        return PLAIN_NOTE_ROWS + self.onset_phases * self.velocity_levels + self.history.count
+
+    @property
+    def history(self) -> NoteHistory:
+        """What is told of a note after its onset."""
+        first = PLAIN_NOTE_ROWS - MASK_OFFSET + self.onset_phases * self.velocity_levels
+        return NoteHistory(first, self.held_ages, self.released_ages, self.history_levels)
 
     @property
     def vocabulary(self) -> int:
@@ -142,9 +157,10 @@ class Layer(nn.Module):
         return x + self.ffn.post(self.ffn.body(self.ffn.pre(x)))
 
 
-def window_mask(t: int, past: int) -> Tensor:
+def window_mask(t: int, past: int, device: torch.device) -> Tensor:
     """[t, t] True where column is the row's own frame or one of the `past` frames before it."""
-    lag = torch.arange(t)[:, None] - torch.arange(t)[None, :]
+    at = torch.arange(t, device=device)
+    lag = at[:, None] - at[None, :]
     return (lag >= 0) & (lag <= past)
 
 
@@ -156,25 +172,48 @@ class Depthformer(nn.Module):
             (s.style_codes + MASK_OFFSET) * s.style_levels, s.style_embedding_width
         )
         self.style_adapter = nn.Linear(s.style_embedding_width, s.encoder_width, bias=False)
+        # A note's row is a sum, so that few examples teach it: what begins when, and how hard.
+        self.note_rows = nn.Parameter(
+            torch.zeros(128, PLAIN_NOTE_ROWS + s.onset_phases, s.encoder_width)
+        )
+        self.strength_rows = nn.Parameter(torch.zeros(128, s.velocity_levels, s.encoder_width))
+        self.strength = nn.Parameter(torch.zeros(s.velocity_levels, s.encoder_width))
+        # After its onset: how long ago, of any pitch and of this one, and how hard it was struck.
+        self.age_rows = nn.ParameterDict()
+        for kind, ages in (("held", s.held_ages), ("released", s.released_ages)):
+            self.age_rows[kind] = nn.Parameter(torch.zeros(ages, s.encoder_width))
+            self.age_rows[kind + "_pitch"] = nn.Parameter(torch.zeros(128, ages, s.encoder_width))
+            strengths = torch.zeros(128, s.history_levels, s.encoder_width)
+            self.age_rows[kind + "_strength"] = nn.Parameter(strengths)
+            self.age_rows[kind + "_level"] = nn.Parameter(
+                torch.zeros(s.history_levels, s.encoder_width)
+            )
         rows = sum(s.regular_rows)
-        self.regular_table = nn.Embedding(-(-rows // 128) * 128, s.encoder_width)
+        others = -(-rows // 128) * 128 - 128 * s.note_rows
+        self.other_rows = nn.Parameter(torch.zeros(others, s.encoder_width))
         self.encoder_norm = nn.LayerNorm(s.encoder_width, eps=1e-6)
         self.embedding = nn.Embedding(s.vocabulary, s.width)
         self.temporal = nn.ModuleList(
             Layer(s.width, s.ffn, s.heads, s.head_dim, s.encoder_width) for _ in range(s.layers)
         )
         self.depth_adapter = nn.Linear(s.width, s.depth_width, bias=False)
+        self.depth_past_adapter = nn.Linear(s.width, s.depth_width, bias=False)
         self.depth = nn.ModuleList(
             Layer(s.depth_width, s.depth_ffn, s.depth_heads, s.head_dim, None)
             for _ in range(s.depth_layers)
         )
         self.final_norm = nn.LayerNorm(s.depth_width, eps=1e-6)
         self.to_logits = nn.Linear(s.depth_width, s.vocabulary)
+        # What the codes stand for, scaled, and the square of that. Logits that are a function of it
+        # need not learn from examples which codes sound alike.
+        self.register_buffer(
+            "code_values", torch.zeros(s.codebooks, s.codebook_size, s.code_dims + 1)
+        )
+        self.value_head = nn.Parameter(torch.zeros(s.codebooks, s.code_dims + 1, s.depth_width))
+        # In training only: what the temporal decoder alone expects of each codebook.
+        self.expectation = nn.Linear(s.width, s.codebooks * s.code_dims)
         offsets = torch.tensor([0, *s.regular_rows]).cumsum(0)[:-1]
         self.register_buffer("regular_offsets", offsets)
-        gain = torch.ones(self.regular_table.num_embeddings, 1)
-        gain[: 128 * s.note_rows] = NOTE_GAIN
-        self.register_buffer("regular_gain", gain, persistent=False)
         self.register_buffer(
             "style_offsets", torch.arange(s.style_levels) * (s.style_codes + MASK_OFFSET)
         )
@@ -185,31 +224,72 @@ class Depthformer(nn.Module):
         """Note rows start large: one pitch in 128 must be heard through the mean."""
         s = self.s
         nn.init.normal_(self.style_table.weight, std=0.3)
-        nn.init.zeros_(self.regular_table.weight)
-        table = self.regular_table.weight.data[: 128 * s.note_rows].view(128, s.note_rows, -1)
-        pitch = torch.randn(128, 1, s.encoder_width) * NOTE_SPREAD
-        table[:, MASK_OFFSET + 1 :] = (
-            pitch + torch.randn(128, s.note_rows - MASK_OFFSET - 1, s.encoder_width) * NOTE_SPREAD
+        width = s.encoder_width
+        pitch = torch.randn(128, 1, width) * NOTE_SPREAD
+        told = s.onset_phases + 3  # sounding, onset, either, and onsets with a phase
+        self.note_rows.data[:, MASK_OFFSET + 1 :] = (
+            pitch + torch.randn(128, told, width) * NOTE_SPREAD
         )
-        table[:, MASK_OFFSET - 1] = torch.randn(128, s.encoder_width) * NOTE_SPREAD / 100
+        self.note_rows.data[:, MASK_OFFSET - 1] = torch.randn(128, width) * NOTE_SPREAD / 100
+        nn.init.zeros_(self.depth_past_adapter.weight)
         nn.init.normal_(self.embedding.weight, std=0.02)
         nn.init.normal_(self.to_logits.weight, std=0.02)
         nn.init.zeros_(self.to_logits.bias)
 
     def use_codebooks(self, codebooks: Tensor) -> None:
-        """Starts the code embeddings from the codec's own vectors [codebooks, size, latent]."""
+        """Starts the code embeddings from the codec's own vectors [books, size, latent].
+
+        Codes past those `books` start at random.
+        """
         latent = codebooks.shape[-1]
         projection = torch.randn(latent, self.s.width) / math.sqrt(latent)
         spread = codebooks.var(1).sum(0).sum().sqrt()
         rows = (codebooks / spread * math.sqrt(latent)) @ projection
-        self.embedding.weight.data[RESERVED:] = (
-            rows.flatten(0, 1) * self.s.codebooks / math.sqrt(self.s.width) / 2
-        )
+        rows = rows.flatten(0, 1) * self.s.codebooks / math.sqrt(self.s.width) / 2
+        self.embedding.weight.data[RESERVED : RESERVED + len(rows)] = rows
+
+    def use_values(self, values: Tensor) -> None:
+        """Tells what codes stand for [codebooks, codebook_size, code_dims]."""
+        centred = values - values.mean(1, keepdim=True)
+        scaled = centred / centred.square().sum(-1).mean(1)[:, None, None].sqrt()
+        square = scaled.square().sum(-1, keepdim=True)
+        scaled = scaled * math.sqrt(self.s.code_dims)
+        self.code_values.copy_(torch.cat([scaled, square - 1], -1))
+
+    def heard(self, weights: Tensor) -> Tensor:
+        """What weights [codebooks, n, size] of codes stand for, [codebooks, n, code_dims]."""
+        return weights @ self.code_values[..., :-1]
+
+    def nearest_codes(self, expected: Tensor) -> Tensor:
+        """Codes [n, codebooks] nearest to what is expected [n, codebooks * code_dims]."""
+        values = self.code_values[..., :-1]
+        point = expected.float().unflatten(-1, values.shape[::2]).transpose(0, 1)
+        half_norm = values.square().sum(-1)[:, None] / 2
+        with torch.autocast(expected.device.type, enabled=False):
+            return (point @ values.transpose(1, 2) - half_norm).argmax(-1).T
+
+    @property
+    def logit_rows(self) -> Tensor:
+        """The weights of the logits as the official layout has them."""
+        rows = (self.code_values @ self.value_head).flatten(0, 1)
+        return self.to_logits.weight + torch.cat([rows.new_zeros(RESERVED, rows.shape[1]), rows])
 
     @property
     def regular_rows(self) -> Tensor:
         """The regular embedder's table as the official layout has it."""
-        return self.regular_table.weight * self.regular_gain
+        plain, phases = self.note_rows.split([PLAIN_NOTE_ROWS, self.s.onset_phases], 1)
+        strength = self.strength_rows + self.strength
+        onsets = (strength[:, :, None] + phases[:, None]).flatten(1, 2)
+        held, released = self._aged("held", SUSTAINED), self._aged("released", SILENT)
+        notes = torch.cat([plain, onsets, held, released], 1).flatten(0, 1) * NOTE_GAIN
+        return torch.cat([notes, self.other_rows])
+
+    def _aged(self, kind: str, like: int) -> Tensor:
+        """Rows [128, levels * ages, width] of a note after its onset, from the row without age."""
+        rows = self.age_rows
+        base = self.note_rows[:, like, None] + rows[kind] + rows[kind + "_pitch"]
+        strength = rows[kind + "_strength"] + rows[kind + "_level"]
+        return (base[:, None] + strength[:, :, None]).flatten(1, 2)
 
     def encode(self, style: Tensor, notes: Tensor, drums: Tensor, guidance: Tensor) -> Tensor:
         """Raw conditioning values to [b, t, encoder_width].
@@ -233,22 +313,31 @@ class Depthformer(nn.Module):
             b, t, -1
         )
         x = x * math.sqrt(self.s.width)
-        mask, cross = window_mask(t, self.s.past), window_mask(t, self.s.cross_past)
+        mask = window_mask(t, self.s.past, x.device)
+        cross = window_mask(t, self.s.cross_past, x.device)
         for layer in self.temporal:
             x = layer(x, mask, encoded, cross)
         return x
 
-    def run_depth(self, temporal: Tensor, codes: Tensor) -> list[Tensor]:
-        """temporal [n, width], codes [n, codebooks] raw (the teacher) -> [codebooks, n, size]."""
+    def run_depth(self, temporal: Tensor, codes: Tensor, previous: Tensor) -> Tensor:
+        """Logits [codebooks, n, size] of the codes of n frames.
+
+        Args:
+            temporal: [n, width].
+            codes: [n, codebooks] raw, the teacher.
+            previous: [n, codebooks] unique ids of the frame before each.
+        """
         k = self.s.codebooks
-        taught = self.embedding(codes[:, :-1] + self.code_offsets[:-1]) * math.sqrt(self.s.width)
+        factor = math.sqrt(self.s.width)
+        taught = self.embedding(codes[:, :-1] + self.code_offsets[:-1]) * factor
         x = self.depth_adapter(torch.cat([temporal[:, None], taught.to(temporal.dtype)], 1))
-        mask = window_mask(k, k)
+        x = x + self.depth_past_adapter(self.embedding(previous).to(temporal.dtype) * factor)
+        mask = window_mask(k, k, x.device)
         for layer in self.depth:
             x = layer(x, mask, None, None)
         x = self.final_norm(x)
         size = self.s.codebook_size
-        weight = self.to_logits.weight[RESERVED:].view(k, size, -1)
+        weight = self.logit_rows[RESERVED:].view(k, size, -1)
         bias = self.to_logits.bias[RESERVED:].view(k, 1, size)
         logits = torch.baddbmm(
             bias.to(x.dtype), x.transpose(0, 1), weight.transpose(1, 2).to(x.dtype)

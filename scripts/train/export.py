@@ -11,33 +11,28 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import codec as codec_module
 import numpy as np
 import torch
-from codec import CODE_SIZE, GROUPS, Codec, code_order
+from codec import CODE_SIZE, GROUPS, STEREO_BOOKS, Codec, code_order
 from depthformer import Attention, Depthformer, Layer, Sizes
 from features import (
-    BANDS,
-    FLOOR,
     FRAME,
-    HOP,
-    HOPS_PER_FRAME,
-    LINEAR_BANDS,
     LOG_HIGH,
     LOG_LOW,
     SAMPLE_RATE,
-    TOP_HZ,
-    WINDOW,
+    SPEC,
 )
 from safetensors.numpy import save_file
 from style import StyleModel
 from torch import Tensor, nn
 
-FLAT_DB = (4.0, 9.0)
-# A frame's hops are integrated one hop late, and a window ends half its length after its centre.
-DELAY = FRAME + WINDOW // 2 - 2 * HOP
+# How long codes are kept where notes change, and elsewhere (see DepthformerSpec.hold). Tried on the
+# development pieces: less and chords flicker, more and new notes are missed.
+HOLD_CODES = (1.5, 5.0)
 
 
 def half(value: Tensor) -> np.ndarray:
@@ -74,8 +69,13 @@ def layer(name: str, block: Layer, out: dict[str, Tensor]) -> None:
     )
 
 
-def language_model(model: Depthformer) -> dict[str, np.ndarray]:
-    """Tensors of the language model in the official layout."""
+def language_model(model: Depthformer, views: bool = False) -> dict[str, Any]:
+    """Tensors of the language model in the official layout.
+
+    Args:
+        views: the model's own memory, to be written to, instead of arrays of float16. Tables that
+            are made of parts are no views, or those of a part (`regular_rows`, `logit_rows`).
+    """
     embedders = "encoder/body/layers_1/branched_"
     style = embedders + "mulan_embedder/mulan_embedder/"
     out: dict[str, Tensor] = {
@@ -86,15 +86,19 @@ def language_model(model: Depthformer) -> dict[str, np.ndarray]:
         "encoder/body/encoder_ln/bias": model.encoder_norm.bias,
         "decoder/decoder_embedding/embedding/embedding": model.embedding.weight,
         "decoder/depth_body/depth_input_adapter/kernel": model.depth_adapter.weight.T,
+        "decoder/depth_body/past_input_adapter/kernel": model.depth_past_adapter.weight.T,
         "decoder/depth_body/final_ln/scale": model.final_norm.weight,
         "decoder/depth_body/final_ln/bias": model.final_norm.bias,
-        "decoder/depth_body/to_logits/kernel": model.to_logits.weight.T,
+        "decoder/depth_body/to_logits/kernel": (
+            model.to_logits.weight if views else model.logit_rows
+        ).T,
         "decoder/depth_body/to_logits/bias": model.to_logits.bias,
     }
     for part, blocks in (("temporal", model.temporal), ("depth", model.depth)):
         for number, block in enumerate(blocks):
             layer(f"decoder/{part}_body/transformer/x_layers_{number}/", block, out)
-    return {"params/depthformer/" + name: half(value) for name, value in out.items()}
+    named = {"params/depthformer/" + name: value for name, value in out.items()}
+    return named if views else {name: half(value) for name, value in named.items()}
 
 
 def codec_tensors(codec: Codec) -> dict[str, np.ndarray]:
@@ -105,18 +109,21 @@ def codec_tensors(codec: Codec) -> dict[str, np.ndarray]:
         out[f"basis.{number}.vectors"] = getattr(codec.basis, f"vectors_{number}")
     for book, (group, _) in enumerate(code_order()):
         out[f"codebooks.{book}"] = codec.quantiser.codebooks[book][:, ends[group] : ends[group + 1]]
-    for name, value in codec.post.state_dict().items():
-        out["post." + name] = value.squeeze(1) if name.endswith("depthwise.weight") else value
+    out |= {f"stereo.{book}": values for book, values in enumerate(codec.stereo)}
     return {name: half(value) for name, value in out.items()}
 
 
-def style_tensors(model: StyleModel) -> dict[str, np.ndarray]:
-    out = {"codebooks": model.codebooks, "table": model.table.weight}
+def style_tensors(model: StyleModel, views: bool = False) -> dict[str, Any]:
+    """The style encoder's tensors, as arrays of float32 or, with `views`, as its own memory."""
+    out = {"codebooks": model.codebooks, "sounds": model.sounds, "table": model.table.weight}
+    out["table_score"] = model.score.weight[:, 0]
     out |= {"audio_mean": model.audio_mean, "audio_scale": model.audio_scale}
     for tower in ("text", "audio"):
         linear = [m for m in getattr(model, tower) if isinstance(m, nn.Linear)]
         for number, part in enumerate(linear):
             out[f"{tower}.{number}.weight"], out[f"{tower}.{number}.bias"] = part.weight, part.bias
+    if views:
+        return out
     return {
         name: np.ascontiguousarray(v.detach().numpy().astype(np.float32)) for name, v in out.items()
     }
@@ -131,18 +138,22 @@ def description(sizes: Sizes, version: str) -> dict:
         "name": "pico",
         "family": "pico",
         "version": version,
-        "description": "Bandmate's own small model: twelve families of instruments and drums.",
+        "description": "Bandmate's own small model: sixteen families of instruments and drums.",
         "licence": "GPL-3.0-or-later; trained on FluidR3 GM and MuseScore General (both MIT)",
         "frame": {
             "sample_rate": SAMPLE_RATE,
             "frame_samples": FRAME,
             "channels": 2,
-            "delay_samples": DELAY,
+            "delay_samples": SPEC.delay_samples,
         },
         "conditioning": {
             "style_levels": s.style_levels,
             "style_codes": s.style_codes,
             "onset_phases": s.onset_phases,
+            "velocity_levels": s.velocity_levels,
+            "held_ages": s.held_ages,
+            "released_ages": s.released_ages,
+            "history_levels": s.history_levels,
             "guidance": [
                 {"name": "style", **scale, "step": 0.2},
                 {"name": "notes", **scale, "step": 0.2},
@@ -154,6 +165,10 @@ def description(sizes: Sizes, version: str) -> dict:
             "style_embedding_width": s.style_embedding_width,
             "codebooks": s.codebooks,
             "codebook_size": s.codebook_size,
+            "depth_past": True,
+            "forgets": True,
+            "expects": True,
+            "hold": list(HOLD_CODES),
             "temporal": {
                 "layers": s.layers,
                 "width": s.width,
@@ -176,34 +191,31 @@ def description(sizes: Sizes, version: str) -> dict:
             "kind": "magnitude",
             "log_low": LOG_LOW,
             "log_high": LOG_HIGH,
-            "synthesis": {
-                "window": WINDOW,
-                "hop": HOP,
-                "hops_per_frame": HOPS_PER_FRAME,
-                "linear_bands": LINEAR_BANDS,
-                "bands": BANDS,
-                "top_hz": TOP_HZ,
-                "floor": FLOOR,
-                "flat_db": list(FLAT_DB),
-            },
+            "synthesis": {k: v for k, v in asdict(SPEC).items() if k != "sample_rate"},
             "groups": [
                 dict(zip(("first", "end", "values", "levels"), g, strict=True)) for g in GROUPS
             ],
             "code_groups": [group for group, _ in code_order()],
-            "post_net": {
-                "width": codec_module.POST_WIDTH,
-                "hidden": codec_module.POST_HIDDEN,
-                "blocks": codec_module.POST_BLOCKS,
-                "kernel": codec_module.POST_KERNEL,
-            },
+            "stereo_books": STEREO_BOOKS,
         },
         "weights": {
             "model": "model.safetensors",
             "codec": "codec.safetensors",
             "style": "style.safetensors",
         },
-        "defaults": {"temperature": 0.6, "top_k": 40, "guidance": [3.0, 1.0, 1.0]},
+        "defaults": {"temperature": 0.1, "top_k": 20, "guidance": [3.0, 1.0, 1.0]},
     }
+
+
+def write(folder: Path, model: Depthformer, codec: Codec, style: StyleModel, version: str) -> None:
+    """Writes the bundle into `folder`, made if missing."""
+    assert codec.quantiser.codebooks.shape[1] == CODE_SIZE
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(language_model(model), folder / "model.safetensors")
+    save_file(codec_tensors(codec), folder / "codec.safetensors")
+    save_file(style_tensors(style), folder / "style.safetensors")
+    text = json.dumps(description(model.s, version), indent=2)
+    (folder / "bundle.json").write_text(text + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -218,13 +230,7 @@ def main() -> None:
     model.load_state_dict(saved["model"])
     codec.load_state_dict(torch.load(args.run / "codec.pt", weights_only=True))
     style.load_state_dict(torch.load(args.run / "style.pt", weights_only=True))
-    assert codec.quantiser.codebooks.shape[1] == CODE_SIZE
-    args.bundle.mkdir(parents=True, exist_ok=True)
-    save_file(language_model(model), args.bundle / "model.safetensors")
-    save_file(codec_tensors(codec), args.bundle / "codec.safetensors")
-    save_file(style_tensors(style), args.bundle / "style.safetensors")
-    text = json.dumps(description(sizes, args.version), indent=2)
-    (args.bundle / "bundle.json").write_text(text + "\n", encoding="utf-8")
+    write(args.bundle, model, codec, style, args.version)
     size = sum(f.stat().st_size for f in args.bundle.iterdir()) / 1e6
     print(f"{args.bundle}: step {saved['step']}, {saved['spent']:.0f} s of training, {size:.1f} MB")
 

@@ -2,14 +2,15 @@
 """The bundled model's codec: codes to log magnitudes to sound, one frame at a time.
 
 A frame's codes each name a vector; their sum is the frame's latent. An orthogonal basis per band
-group turns it into levels, a small causal network corrects them from the recent past, and
-`synthesis` makes sound of them. Runs in numpy: the work is a few matrix-vector products.
+group turns it into levels, and `synthesis` makes sound of them.
+Runs in numpy: the work is a few matrix-vector products.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,13 @@ from safetensors.numpy import load_file
 
 from bandmate.models.bundle import Bundle, BundleError
 from bandmate.models.pico.synthesis import Synthesiser, SynthesisSpec, SynthesisState
+from bandmate.models.threads import threads
 
 Floats = NDArray[np.float32]
 
 LIMIT_KNEE = np.float32(0.8)
+STEREO_KEEP = 0.02  # a nearer code must be this much nearer; as in training
+HOLD = np.float32(0.7)  # of a frame's error that the next is asked to keep; as in training
 
 
 @dataclass(frozen=True)
@@ -37,22 +41,14 @@ class BandGroup:
 
 
 @dataclass(frozen=True)
-class PostNetSpec:
-    """Sizes of the causal correction network."""
-
-    width: int
-    hidden: int
-    blocks: int
-    kernel: int
-
-
-@dataclass(frozen=True)
 class CodecSpec:
     """The bundle's `codec` object.
 
     Attributes:
         log_low, log_high: log amplitudes of feature values 0 and 1.
-        code_groups: for each code of a frame, the band group it belongs to.
+        code_groups: for each of a frame's first codes, the band group it belongs to.
+        stereo_books: codes after those, which say for equal parts of the stereo regions where
+            they lie and how wide they are (see stereo.py).
     """
 
     synthesis: SynthesisSpec
@@ -60,7 +56,7 @@ class CodecSpec:
     log_high: float
     groups: tuple[BandGroup, ...]
     code_groups: tuple[int, ...]
-    post_net: PostNetSpec
+    stereo_books: int = 0
 
     @classmethod
     def from_json(cls, raw: dict[str, Any], sample_rate: int, source: str) -> CodecSpec:
@@ -73,12 +69,13 @@ class CodecSpec:
             raw = dict(raw)
             raw.pop("kind", None)
             synthesis = dict(raw.pop("synthesis"))
-            synthesis["flat_db"] = tuple(synthesis["flat_db"])
+            for pair in ("flat_db", "floor_hz"):
+                if pair in synthesis:
+                    synthesis[pair] = tuple(synthesis[pair])
             spec = cls(
                 synthesis=SynthesisSpec(sample_rate=sample_rate, **synthesis),
                 groups=tuple(BandGroup(**g) for g in raw.pop("groups")),
                 code_groups=tuple(raw.pop("code_groups")),
-                post_net=PostNetSpec(**raw.pop("post_net")),
                 **raw,
             )
         except (KeyError, TypeError) as error:
@@ -86,14 +83,15 @@ class CodecSpec:
         for number, group in enumerate(spec.groups):
             if spec.code_groups.count(number) != group.levels:
                 raise BundleError(f"{source}: 'codec.code_groups' does not match group {number}.")
+        if spec.stereo_books and spec.synthesis.stereo_regions % spec.stereo_books:
+            raise BundleError(f"{source}: 'codec.stereo_books' does not divide the stereo regions.")
         return spec
 
 
 @dataclass
 class CodecState:
-    """One stream's past: inputs of each block's causal convolution, and the synthesis."""
+    """One stream's past."""
 
-    past: list[Floats]  # blocks x [kernel - 1, width]
     synthesis: SynthesisState
 
 
@@ -107,6 +105,8 @@ class MagnitudeCodec:
         ends = np.cumsum([0] + [g.values for g in spec.groups])
         self._spans = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self._latent = int(ends[-1])
+        self._threads = threads()
+        self._others = ThreadPoolExecutor(max(1, self._threads - 1), "codec")
 
     @classmethod
     def load(cls, bundle: Bundle) -> MagnitudeCodec:
@@ -140,9 +140,7 @@ class MagnitudeCodec:
 
     def init_state(self) -> CodecState:
         """A stream before its first frame."""
-        net = self.spec.post_net
-        past = [np.zeros((net.kernel - 1, net.width), np.float32) for _ in range(net.blocks)]
-        return CodecState(past, self._synthesiser.init_state())
+        return CodecState(self._synthesiser.init_state())
 
     def decode(
         self, codes: NDArray[np.int32], states: Sequence[CodecState]
@@ -154,88 +152,176 @@ class MagnitudeCodec:
             states: n states, not modified.
 
         Returns:
-            audio [n, F, channels] float32, every channel the same, and n new states.
+            audio [n, F, channels] float32, left and right, or the same in every channel where the
+            bundle has no stereo; and n new states.
         """
         latent = np.zeros((len(codes), self._latent), np.float32)
         for book, group in enumerate(self.spec.code_groups):
             latent[:, self._spans[group]] += self._tensors[f"codebooks.{book}"][codes[:, book]]
-        features, pasts = self.features(latent, [state.past for state in states])
+        return self.sound(self.features(latent), [self._stereo(row) for row in codes], states)
+
+    def sound(
+        self, features: Floats, places: Sequence[Floats | None], states: Sequence[CodecState]
+    ) -> tuple[Floats, list[CodecState]]:
+        """As `decode`, of what codes stand for.
+
+        Args:
+            features: [n, hops, bands].
+            places: n pans and widths [regions, 2]; None where the bundle has no stereo.
+        """
         levels = features * np.float32(self.spec.log_high - self.spec.log_low)
         levels += np.float32(self.spec.log_low)
-        frames, new = [], []
-        for level, state, past in zip(levels, states, pasts, strict=True):
-            mono, synthesis = self._synthesiser.frame(level, state.synthesis)
-            frames.append(np.repeat(_soft_limit(mono)[:, None], self.channels, axis=1))
-            new.append(CodecState(past, synthesis))
-        return np.stack(frames), new
+        streams = list(zip(levels, places, states, strict=True))
+        # Most of a stream's work is done without the interpreter's lock.
+        share = -(-len(streams) // self._threads)
+        parts = [streams[at : at + share] for at in range(0, len(streams), share)]
+        waited = [self._others.submit(self._play_all, part) for part in parts[1:]]
+        done = self._play_all(parts[0])
+        for other in waited:
+            done += other.result()
+        return np.stack([audio for audio, _ in done]), [state for _, state in done]
+
+    def _play_all(
+        self, streams: Sequence[tuple[Floats, Floats | None, CodecState]]
+    ) -> list[tuple[Floats, CodecState]]:
+        """Audio [F, channels] and new states of some streams' levels, places and states."""
+        out = []
+        for level, place, state in streams:
+            sides, synthesis = self._synthesiser.frame(level, state.synthesis, place)
+            if self.channels != len(sides):
+                sides = np.repeat(sides.mean(axis=0, keepdims=True), self.channels, axis=0)
+            out.append((_soft_limit(sides).T, CodecState(synthesis)))
+        return out
+
+    def _stereo(self, codes: NDArray[np.int32]) -> Floats | None:
+        """Pan and width [regions, 2] of a frame's codes."""
+        if not self.spec.stereo_books:
+            return None
+        own = codes[len(self.spec.code_groups) :]
+        parts = [self._tensors[f"stereo.{book}"][code] for book, code in enumerate(own)]
+        return np.concatenate(parts).reshape(-1, 2)
+
+    def encoder(self) -> Callable[..., NDArray[np.int32]]:
+        """An encoder of one stream: its next frame to codes [codebooks].
+
+        It takes features [hops, bands] and pan and width [regions, 2] (None: in the middle).
+
+        A steady sound keeps its codes: each frame's target is moved by a part of the last frame's
+        error, and the last frame's codes stay where no others come nearer to it. Frames quantised
+        each by itself flicker, which is heard as new onsets.
+        """
+        errors = [np.zeros(g.values, np.float32) for g in self.spec.groups]
+        last: NDArray[np.int32] | None = None
+
+        def encode(features: Floats, stereo: Floats | None = None) -> NDArray[np.int32]:
+            nonlocal last
+            count = len(self.spec.code_groups)
+            out = np.empty(count + self.spec.stereo_books, np.int32)
+            for number, error in enumerate(errors):
+                books = [b for b, g in enumerate(self.spec.code_groups) if g == number]
+                target = self._to_latent(features, number) - HOLD * error
+                codes, residual = self._nearest(target, books)
+                if last is not None:
+                    kept = target - self._sum(last, books)
+                    if kept @ kept <= residual @ residual:
+                        codes, residual = last[books], kept
+                out[books] = codes
+                errors[number] = residual + HOLD * error
+            out[count:] = self._stereo_codes(stereo, None if last is None else last[count:])
+            last = out
+            return out
+
+        return encode
+
+    def _stereo_codes(
+        self, stereo: Floats | None, last: NDArray[np.int32] | None
+    ) -> NDArray[np.int32]:
+        """Nearest codes of pan and width; a place that hardly moves keeps its code."""
+        books = self.spec.stereo_books
+        if stereo is None:
+            stereo = self._synthesiser.init_state().stereo
+        out = np.empty(books, np.int32)
+        for book, part in enumerate(np.split(stereo.reshape(-1), books) if books else ()):
+            distance = np.square(self._tensors[f"stereo.{book}"] - part).sum(axis=1)
+            out[book] = distance.argmin()
+            if last is not None and distance[last[book]] < distance[out[book]] + STEREO_KEEP:
+                out[book] = last[book]
+        return out
+
+    def _to_latent(self, features: Floats, number: int) -> Floats:
+        """A frame's features [hops, bands] to the latent of one band group."""
+        group = self.spec.groups[number]
+        flat = features[:, group.first : group.end].reshape(-1)
+        return (flat - self._tensors[f"basis.{number}.mean"]) @ self._tensors[
+            f"basis.{number}.vectors"
+        ]
+
+    def _nearest(self, target: Floats, books: list[int]) -> tuple[NDArray[np.int32], Floats]:
+        """Codes of a band group's books, found one after the other, and what they leave."""
+        residual, codes = target, np.empty(len(books), np.int32)
+        for level, book in enumerate(books):
+            centres = self._tensors[f"codebooks.{book}"]
+            codes[level] = (np.square(centres).sum(axis=1) / 2 - centres @ residual).argmin()
+            residual = residual - centres[codes[level]]
+        return codes, residual
+
+    def _sum(self, codes: NDArray[np.int32], books: list[int]) -> Floats:
+        return np.sum([self._tensors[f"codebooks.{b}"][codes[b]] for b in books], axis=0)
+
+    def code_values(self) -> Floats:
+        """What each code stands for [codebooks, codebook_size, values], with zeros behind."""
+        books = [self._tensors[f"codebooks.{b}"] for b in range(len(self.spec.code_groups))]
+        books += [self._tensors[f"stereo.{b}"] for b in range(self.spec.stereo_books)]
+        width = max(book.shape[1] for book in books)
+        return np.stack([np.pad(book, ((0, 0), (0, width - book.shape[1]))) for book in books])
+
+    def unquantised(self, features: Floats) -> Floats:
+        """What the bases keep of features [n, hops, bands]: the codec without its codes."""
+        groups = range(len(self.spec.groups))
+        rows = [np.concatenate([self._to_latent(f, g) for g in groups]) for f in features]
+        return self.features(np.stack(rows))
+
+    @property
+    def code_size(self) -> int:
+        """Values of each code."""
+        return len(self._tensors["codebooks.0"])
 
     def state_tree(self, state: CodecState) -> dict[str, Any]:
         """A stream's past as dicts and lists of arrays."""
         synthesis = {**vars(state.synthesis), "frame": np.array([state.synthesis.frame], np.int64)}
-        return {"past": state.past, "synthesis": synthesis}
+        return {"synthesis": synthesis}
 
     def state_from_tree(self, tree: dict[str, Any]) -> CodecState:
         """The stream's past of such a tree."""
         synthesis = {**tree["synthesis"], "frame": int(tree["synthesis"]["frame"][0])}
-        return CodecState(tree["past"], SynthesisState(**synthesis))
+        return CodecState(SynthesisState(**synthesis))
 
-    def features(
-        self, latent: Floats, pasts: Sequence[list[Floats]]
-    ) -> tuple[Floats, list[list[Floats]]]:
-        """Latents [n, values] to features [n, hops, bands] and the network's new pasts."""
+    def features(self, latent: Floats) -> Floats:
+        """Latents [n, values] to features [n, hops, bands]."""
         hops, bands = self.spec.synthesis.hops_per_frame, self.spec.synthesis.bands
-        plain = np.empty((len(latent), hops, bands), np.float32)
+        out = np.empty((len(latent), hops, bands), np.float32)
         for number, (group, span) in enumerate(zip(self.spec.groups, self._spans, strict=True)):
             flat = _by_row(latent[:, span], self._tensors[f"basis.{number}.vectors"].T)
             flat += self._tensors[f"basis.{number}.mean"]
-            plain[:, :, group.first : group.end] = flat.reshape(len(latent), hops, -1)
-        correction, new = self._post_net(latent, pasts)
-        return plain + correction.reshape(plain.shape), new
-
-    def _post_net(
-        self, latent: Floats, pasts: Sequence[list[Floats]]
-    ) -> tuple[Floats, list[list[Floats]]]:
-        t = self._tensors
-        x = _by_row(latent, t["post.inlet.weight"].T) + t["post.inlet.bias"]
-        new: list[list[Floats]] = [[] for _ in pasts]
-        for block in range(self.spec.post_net.blocks):
-            name = f"post.blocks.{block}."
-            runs = np.stack([np.vstack([p[block], row]) for p, row in zip(pasts, x, strict=True)])
-            for stream, run in zip(new, runs, strict=True):
-                stream.append(run[1:])
-            y = np.einsum("nkw,wk->nw", runs, t[name + "depthwise.weight"])
-            y = _layer_norm(
-                y + t[name + "depthwise.bias"], t[name + "norm.weight"], t[name + "norm.bias"]
-            )
-            y = _gelu(_by_row(y, t[name + "up.weight"].T) + t[name + "up.bias"])
-            x = x + _by_row(y, t[name + "down.weight"].T) + t[name + "down.bias"]
-        return _by_row(x, t["post.outlet.weight"].T) + t["post.outlet.bias"], new
+            out[:, :, group.first : group.end] = flat.reshape(len(latent), hops, -1)
+        return out
 
 
 def tensor_shapes(spec: CodecSpec, code_size: int) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of a codec file."""
-    net, hops = spec.post_net, spec.synthesis.hops_per_frame
-    latent = sum(g.values for g in spec.groups)
-    shapes: dict[str, tuple[int, ...]] = {
-        "post.inlet.weight": (net.width, latent),
-        "post.inlet.bias": (net.width,),
-        "post.outlet.weight": (hops * spec.synthesis.bands, net.width),
-        "post.outlet.bias": (hops * spec.synthesis.bands,),
-    }
+    hops = spec.synthesis.hops_per_frame
+    shapes: dict[str, tuple[int, ...]] = {}
     for number, group in enumerate(spec.groups):
         size = (group.end - group.first) * hops
         shapes[f"basis.{number}.mean"] = (size,)
         shapes[f"basis.{number}.vectors"] = (size, group.values)
     for book, group_number in enumerate(spec.code_groups):
         shapes[f"codebooks.{book}"] = (code_size, spec.groups[group_number].values)
-    for block in range(net.blocks):
-        name = f"post.blocks.{block}."
-        shapes[name + "depthwise.weight"] = (net.width, net.kernel)
-        shapes[name + "up.weight"] = (net.hidden, net.width)
-        shapes[name + "up.bias"] = (net.hidden,)
-        shapes[name + "down.weight"] = (net.width, net.hidden)
-        for part in ("depthwise.bias", "norm.weight", "norm.bias", "down.bias"):
-            shapes[name + part] = (net.width,)
+    for book in range(spec.stereo_books):
+        shapes[f"stereo.{book}"] = (
+            code_size,
+            2 * spec.synthesis.stereo_regions // spec.stereo_books,
+        )
     return shapes
 
 
@@ -253,15 +339,3 @@ def _soft_limit(x: Floats) -> Floats:
     over = np.maximum(np.abs(x) - LIMIT_KNEE, 0)
     bent = LIMIT_KNEE + (1 - LIMIT_KNEE) * np.tanh(over / (1 - LIMIT_KNEE))
     return np.where(over > 0, np.copysign(bent, x), x).astype(np.float32)
-
-
-def _layer_norm(x: Floats, weight: Floats, bias: Floats) -> Floats:
-    centred = x - x.mean(axis=-1, keepdims=True)
-    scale = 1 / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(1e-5))
-    return centred * scale * weight + bias
-
-
-def _gelu(x: Floats) -> Floats:
-    """Tanh approximation of GELU."""
-    inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x**3)
-    return np.float32(0.5) * x * (1 + np.tanh(inner))

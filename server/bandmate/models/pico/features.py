@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pedalboard.io import StreamResampler
 
 from bandmate.models.pico.codec import CodecSpec
+from bandmate.models.pico.stereo import region_matrix, stereo_levels
 
 Floats = NDArray[np.float32]
 
@@ -20,28 +21,54 @@ class FeatureExtractor:
         synthesis = spec.synthesis
         self._window = np.hanning(synthesis.window + 1)[:-1].astype(np.float32)
         self._matrix = band_matrix(synthesis.band_centres(), synthesis.bins)
+        self._floors = np.exp(synthesis.log_floors())
+        self._regions = region_matrix(
+            synthesis.band_centres(), synthesis.bins, max(1, synthesis.stereo_regions)
+        )
 
     def __call__(self, audio: Floats, sample_rate: int) -> Floats:
         """Features [frames, hops, bands] of a sound [samples, channels] at any rate."""
         s = self.spec.synthesis
-        mono = np.ascontiguousarray(audio.mean(axis=1) if audio.ndim > 1 else audio, np.float32)
-        if sample_rate != s.sample_rate:
-            resampler = StreamResampler(sample_rate, s.sample_rate, 1)
-            parts = [resampler.process(mono[None]), resampler.process(None)]
-            mono = np.concatenate(parts, axis=1)[0]
-        frames = max(1, len(mono) // s.frame_samples)
-        hops = frames * s.hops_per_frame
-        # The first hop is centred one hop before the first frame.
-        padded = np.zeros(s.window + hops * s.hop, np.float32)
-        start = s.window // 2 + s.hop
-        usable = min(len(mono), len(padded) - start)
-        padded[start : start + usable] = mono[:usable]
-        pieces = np.lib.stride_tricks.sliding_window_view(padded, s.window)[:: s.hop][:hops]
-        power = np.square(np.abs(np.fft.rfft(pieces * self._window)) * (2 / self._window.sum()))
-        level = np.log(np.sqrt(power.astype(np.float32) @ self._matrix) + np.float32(s.floor))
+        mono = audio.mean(axis=1) if audio.ndim > 1 else audio
+        spectra = self._spectra(self._at_own_rate(mono, sample_rate))
+        frames = len(spectra) // s.hops_per_frame
+        power = np.square(np.abs(spectra))
+        level = np.log(np.sqrt(power.astype(np.float32) @ self._matrix) + self._floors)
         unit = (level - self.spec.log_low) / (self.spec.log_high - self.spec.log_low)
         unit = np.clip(unit, 0, 1).astype(np.float32)
         return unit.reshape(frames, s.hops_per_frame, s.bands)
+
+    def stereo(self, audio: Floats, sample_rate: int) -> Floats:
+        """Pan and width [frames, regions, 2] in 0..1 of a sound [samples, 2] at any rate.
+
+        Each frame's is that of its hop nearest its middle.
+        """
+        s = self.spec.synthesis
+        centres = s.first_hop + np.arange(s.hops_per_frame) * s.hop
+        middle = int(np.abs(centres - s.frame_samples / 2).argmin())
+        mid, side = (
+            self._spectra(self._at_own_rate(part, sample_rate))[middle :: s.hops_per_frame]
+            for part in (audio.mean(axis=1), (audio[:, 0] - audio[:, 1]) / 2)
+        )
+        return stereo_levels(mid, side, self._regions)
+
+    def _at_own_rate(self, mono: Floats, sample_rate: int) -> Floats:
+        mono, own = np.ascontiguousarray(mono, np.float32), self.spec.synthesis.sample_rate
+        if sample_rate == own:
+            return mono
+        resampler = StreamResampler(sample_rate, own, 1)
+        return np.concatenate([resampler.process(mono[None]), resampler.process(None)], axis=1)[0]
+
+    def _spectra(self, mono: Floats) -> NDArray[np.complex64]:
+        """Spectra [frames * hops, bins], a full-scale sine being 1."""
+        s = self.spec.synthesis
+        hops = max(1, len(mono) // s.frame_samples) * s.hops_per_frame
+        padded = np.zeros(s.window + hops * s.hop, np.float32)
+        start = s.window // 2 - s.first_hop
+        usable = min(len(mono), len(padded) - start)
+        padded[start : start + usable] = mono[:usable]
+        pieces = np.lib.stride_tricks.sliding_window_view(padded, s.window)[:: s.hop][:hops]
+        return np.fft.rfft(pieces * self._window) * np.float32(2 / self._window.sum())
 
 
 def band_matrix(centres: NDArray[np.float64], bins: int) -> Floats:

@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import mlx.core as mx
+
 from bandmate.models.bundle import Bundle, BundleError
 from bandmate.models.depthformer import weights
 from bandmate.models.depthformer.checkpoint import checked_tensors, load_tensors
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.linear import WeightFormat
 from bandmate.models.language_model import CodecLanguageModel
+from bandmate.models.pico.clip_encoder import MagnitudeClipEncoder
 from bandmate.models.pico.codec import MagnitudeCodec
 from bandmate.models.pico.style import PicoStyleEncoder
 
 
 def load(bundle: Bundle, precision: str) -> tuple[CodecLanguageModel, PicoStyleEncoder]:
-    """The model and its style encoder. Call on the inference thread, which then owns the model.
+    """The model and its style encoder. Any thread; the inference thread then owns the model.
 
     Raises:
         BundleError: a section or file is missing, or a tensor does not fit the description.
@@ -27,6 +32,9 @@ def load(bundle: Bundle, precision: str) -> tuple[CodecLanguageModel, PicoStyleE
         )
     path = bundle.weights["model"]
     tensors = checked_tensors(load_tensors(path), weights.shapes(spec, conditioning), str(path))
-    depthformer = Depthformer(spec, conditioning, tensors, WeightFormat.named(precision))
     codec, style = MagnitudeCodec.load(bundle), PicoStyleEncoder.load(bundle)
-    return CodecLanguageModel(bundle.frame, depthformer, codec), style
+    values = mx.array(codec.code_values()) if spec.expects else None
+    form = WeightFormat.named(precision)
+    depthformer = Depthformer(spec, conditioning, tensors, form, values)
+    load_encoder = partial(MagnitudeClipEncoder, codec, bundle.frame)
+    return CodecLanguageModel(bundle.frame, depthformer, codec, load_encoder=load_encoder), style

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-TEXT_BUCKETS = 4096
+TEXT_BUCKETS = 8192
 POOLED_BANDS = 48
 
 

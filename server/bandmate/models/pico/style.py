@@ -22,6 +22,9 @@ from bandmate.models.pico.prompt_features import (
 
 Floats = NDArray[np.float32]
 
+NEAREST = 40.0  # how much more the sounds nearest to a text's point count than others
+SILENT = 0.33  # no feature above this: a band whose amplitude is at most its floor
+
 
 class PicoStyleEncoder:
     """Implements `interface.StyleEncoder`. Read-only after loading: any thread may call it.
@@ -53,6 +56,7 @@ class PicoStyleEncoder:
         conditioning = bundle.conditioning
         try:
             _levels, _codes, dim = loaded["codebooks"].shape
+            known = len(loaded["sounds"])
             text_width, hidden = loaded["text.0.weight"].shape[::-1]
             audio_hidden = len(loaded["audio.0.bias"])
         except (KeyError, ValueError) as error:
@@ -61,6 +65,8 @@ class PicoStyleEncoder:
         shapes: dict[str, tuple[int, ...]] = {
             "codebooks": (conditioning.style_levels, conditioning.style_codes, dim),
             "table": (TEXT_BUCKETS, text_width),
+            "table_score": (TEXT_BUCKETS,),
+            "sounds": (known, dim),
             "audio_mean": (width,),
             "audio_scale": (width,),
         }
@@ -83,7 +89,10 @@ class PicoStyleEncoder:
 
     def encode_text(self, text: str) -> Floats:
         """Embedding [dim] of a prompt; the empty text has one of its own."""
-        return self._tower("text", self._tensors["table"][text_buckets(text)].mean(axis=0))
+        buckets = text_buckets(text)
+        share = np.exp(self._tensors["table_score"][buckets])
+        pooled = (share / share.sum()) @ self._tensors["table"][buckets]
+        return self._among_sounds(self._tower("text", pooled.astype(np.float32)))
 
     def encode_audio(self, audio: Floats, sample_rate: int) -> Floats:
         """Embedding [dim] of a sound [samples, channels].
@@ -94,7 +103,7 @@ class PicoStyleEncoder:
         if len(audio) < sample_rate // 5:
             raise ValueError("An audio prompt needs at least 0.2 s of sound; 2 to 10 s work best.")
         features = self._features(audio, sample_rate)
-        if features.max() < 0.25:
+        if features.max() < SILENT:
             raise ValueError("The audio prompt is silent. Record or choose a louder one.")
         t = self._tensors
         statistics = (audio_statistics(features) - t["audio_mean"]) * t["audio_scale"]
@@ -108,6 +117,16 @@ class PicoStyleEncoder:
             residual -= book[code]
             codes.append(code)
         return np.array(codes, np.int32)
+
+    def _among_sounds(self, point: Floats) -> Floats:
+        """Moves a text's point to where sounds are: the mean of those the model knows, the near ones
+        above all.
+
+        Words are vaguer than sounds and lie beside them. The language model was taught with sounds.
+        """
+        sounds = self._tensors["sounds"]
+        mean = np.exp(NEAREST * (sounds @ point - 1)) @ sounds
+        return (mean / np.linalg.norm(mean)).astype(np.float32)
 
     def _tower(self, name: str, x: Floats) -> Floats:
         layer = 0
