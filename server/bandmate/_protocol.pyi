@@ -18,6 +18,12 @@ MESSAGE_VERSION: Final[int]
 MESSAGE_VERSION_MINIMUM: Final[int]
 LAYOUT_VERSION: Final[int]
 HEADER_BYTES: Final[int]
+STREAM_VERSION: Final[int]
+STREAM_MAGIC: Final[bytes]
+STREAM_EVENTS_MAXIMUM: Final[int]
+STREAM_BYTES_MAXIMUM: Final[int]
+STREAM_HELD_UNKNOWN: Final[int]
+TICKET_BYTES: Final[int]
 STYLE_SLOTS: Final[int]
 
 MESSAGE_BYTES_MAXIMUM: Final[int]
@@ -140,6 +146,19 @@ def describe(
 
 def monotonic_ns() -> int:
     """The clock of the heartbeats, in nanoseconds; only differences mean anything."""
+
+def wait_due(
+    targets: Sequence[tuple[Segment, int, int]], due_s: float, timeout_s: float
+) -> tuple[list[int], float]:
+    """As `wait_any`, looking seldom until shortly before `due_s` and closely from then on.
+
+    Args:
+        due_s: when the first target may be reached, seconds from now.
+        timeout_s: at most a second or so: Ctrl-C is looked for afterwards.
+
+    Returns:
+        Indices as of `wait_any`, and for how many seconds nobody had looked before they were seen.
+    """
 
 def wait_any(targets: Sequence[tuple[Segment, int, int]], timeout_s: float) -> list[int]:
     """Waits, without the GIL, until one of (segment, epoch, until) is published.
@@ -301,3 +320,64 @@ class Segment:
         self, epoch: int, index: int, samples: NDArray[np.float32], flags: int = 0
     ) -> bool: ...
     def plugin_beat(self) -> None: ...
+
+class ServerStreamEnd:
+    """Beside a session whose plugin is on another machine: plays the plugin's side of its segment.
+
+    One thread. Messages are PROTOCOL.md, section 7.
+    """
+
+    def __init__(self, segment: Segment, ticket: bytes) -> None:
+        """Args:
+        segment: the one that the session attaches; from here on this end alone plays its plugin.
+        ticket: TICKET_BYTES that every message carries.
+        """
+
+    def take(self, data: bytes) -> None:
+        """A message from the plugin.
+
+        Raises:
+            Error: it is damaged, one before it was lost, or there is no room for what it brings.
+                The stream is of no more use then: close the session.
+        """
+
+    def next(self) -> bytes | None:
+        """The next message that is due, None when none is."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended and the plugin has been sent so."""
+
+class PluginStreamEnd:
+    """Beside a plugin whose server is elsewhere: plays the server's side of its segment."""
+
+    def __init__(self, segment: Segment, ticket: bytes) -> None: ...
+    def take(self, data: bytes) -> None:
+        """A message from the server; raises as `ServerStreamEnd.take`."""
+
+    def next(self) -> bytes | None:
+        """The next message that is due, None when none is."""
+
+def encode_stream_input(
+    ticket: bytes, sequence: int, fields: dict[str, int], events: NDArray[Any]
+) -> bytes:
+    """An input message with EVENT_DTYPE [n] events. Raises Error(bad_field)."""
+
+def encode_stream_sound(
+    is_side_chain: bool,
+    ticket: bytes,
+    sequence: int,
+    fields: dict[str, int],
+    samples: NDArray[np.float32],
+) -> bytes:
+    """A frame [frame_samples, channels], to the server or from it. Raises Error(bad_field)."""
+
+def encode_stream_state(ticket: bytes, sequence: int, fields: dict[str, int]) -> bytes:
+    """A state message. Raises Error(bad_field)."""
+
+def decode_stream(data: bytes) -> dict[str, Any]:
+    """`kind`, `ticket`, `sequence`, `fields` and `data` (events or samples) of a stream's message.
+
+    Raises:
+        Error: bad_message, bad_field, unknown_type or unsupported_version.
+    """

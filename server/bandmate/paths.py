@@ -38,6 +38,16 @@ def log_file() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "state") / "bandmate" / "server.log"
 
 
+def takes_dir() -> Path:
+    """Folder of the sound that takes are made of. On a disk: it grows by minutes. Not made here."""
+    if named := os.environ.get("BANDMATE_CONFIG_DIR"):
+        return Path(named) / "takes"
+    if MACOS:
+        return Path.home() / "Library" / "Caches" / "Bandmate" / "takes"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "bandmate" / "takes"
+
+
 def _runtime_path() -> Path:
     if named := os.environ.get("BANDMATE_RUNTIME_DIR"):
         return Path(named)

@@ -110,6 +110,17 @@ def _plugin() -> Iterator[Finding]:
             )
 
 
+def _priority() -> Iterator[Finding]:
+    from bandmate.engine import priority
+
+    if not sys.platform.startswith("linux"):
+        return
+    if priority.may_raise():
+        yield Finding("priority", "ok", f"frames are made at nice {priority.NICE}")
+    else:
+        yield Finding("priority", "note", "ordinary", priority.ADVICE)
+
+
 def _engine_file() -> Iterator[Finding]:
     from bandmate.engine.budget import engine_file, read_engine_file
 
@@ -169,6 +180,7 @@ def _disk() -> Iterator[Finding]:
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _system,
     _libraries,
+    _priority,
     _models,
     _plugin,
     _engine_file,

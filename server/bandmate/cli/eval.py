@@ -1,99 +1,195 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`bandmate eval`: how well a model plays what it is given, judged by a transcriber."""
+"""`bandmate eval`: how well a model plays, measured on music and prompts it has never seen."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import subprocess
-import sys
 import tempfile
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bandmate.errors import BandmateError
 from bandmate.models.registry import DEFAULT_MODEL
-from bandmate.report.transcription import NoteScore, score_notes
+
+PART_NAMES = ("notes", "style", "codec", "stream", "latency")
 
 
-def render(
-    midi: Path, wav: Path, model: str, style: str, seed: int, temperature: float | None
-) -> None:
-    """Plays one piece with one seed, by the command a user would give.
+class Seeds(click.ParamType):
+    """Whole numbers, as in 1,2,3."""
 
-    Raises:
-        BandmateError: it failed; the message is the command's own.
-    """
-    command = [sys.executable, "-m", "bandmate", "render", str(midi), str(wav), "--json"]
-    command += ["--model", model, "--style", style, "--seed", str(seed)]
-    if temperature is not None:
-        command += ["--temperature", str(temperature)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BandmateError(done.stderr.strip().removeprefix("bandmate: "))
+    name = "N,N,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[int]:
+        if isinstance(value, list):
+            return value
+        try:
+            seeds = [int(part) for part in str(value).split(",")]
+        except ValueError:
+            seeds = []
+        if not seeds or not 0 <= min(seeds) <= max(seeds) < 2**31:
+            self.fail(f"{value!r} is not a list of whole numbers, such as 1,2,3", param, ctx)
+        return seeds
+
+
+class Parts(click.ParamType):
+    """Some of PART_NAMES, separated by commas."""
+
+    name = "PART,PART,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        if isinstance(value, list):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if unknown := [p for p in parts if p not in PART_NAMES]:
+            self.fail(f"no part {unknown[0]!r}: there are {', '.join(PART_NAMES)}", param, ctx)
+        return parts
 
 
 @click.command("eval")
-@click.argument("pieces", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--style", default="grand piano", show_default=True, help="Style text of all pieces.")
-@click.option("--seeds", default="1,2,3", show_default=True, help="Seeds, separated by commas.")
+@click.argument("pieces", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--only",
+    "parts",
+    type=Parts(),
+    default=",".join(PART_NAMES),
+    show_default=True,
+    help="Parts of the yardstick.",
+)
+@click.option("--quick", is_flag=True, help="Less of everything: a smoke test in a minute or two.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write report.md, its pictures and the sounds into this folder.",
+)
+@click.option("--seeds", type=Seeds(), default="1,2,3", show_default=True, help="Of the renders.")
 @click.option(
     "--model",
     default=lambda: os.environ.get("BANDMATE_MODEL", DEFAULT_MODEL),
     show_default=DEFAULT_MODEL,
     help="Name of the model bundle.",
 )
-@click.option("--temperature", type=click.FloatRange(0.0, 3.0), help="The model's own by default.")
+@click.option("--style", help="Style text of PIECES.  [default: grand piano]")
+@click.option(
+    "--temperature", type=click.FloatRange(0.0, 3.0), help="For PIECES; the model's own by default."
+)
 @click.option(
     "--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the WAVs here."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def command(
     pieces: tuple[Path, ...],
-    style: str,
-    seeds: str,
+    parts: list[str],
+    quick: bool,
+    report: Path | None,
+    seeds: list[int],
     model: str,
+    style: str | None,
     temperature: float | None,
     keep: Path | None,
     as_json: bool,
 ) -> None:
-    """Plays each of PIECES (MIDI files) with every seed and prints onset F1: the median of seeds.
+    """Grades a model by the yardstick: notes, styles, codec, long streams, latency.
 
-    The judge is Basic Pitch (onset tolerance 50 ms). It hears piano and plucked sounds well, organ
-    and strings badly: compare a style only with itself.
+    The music and the prompts are not in the training data. The upper bound is the same music played
+    by a sound source the model learned from. docs/model-card.md says what each figure means.
+
+    With PIECES (MIDI files) only their onset F1 is measured, with one style: the median of seeds.
+    The judge of notes is Basic Pitch (onset tolerance 50 ms). It hears piano and plucked sounds
+    well, organ and strings badly: compare a style only with itself.
     """
-    try:
-        numbers = [int(s) for s in seeds.split(",")]
-    except ValueError as error:
-        raise click.BadParameter("whole numbers separated by commas, e.g. 1,2,3") from error
-    console = Console(stderr=True, quiet=as_json)
-    report: dict[str, dict] = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = keep or Path(scratch)
+    if pieces and (quick or report):
+        raise click.UsageError("--quick and --report are for the yardstick, not for PIECES.")
+    if not pieces and (style is not None or temperature is not None):
+        raise click.UsageError("--style and --temperature are for PIECES only.")
+    with contextlib.ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
-        for piece in pieces:
-            scores: list[NoteScore] = []
-            for seed in numbers:
-                with console.status(f"{piece.stem}, seed {seed}"):
-                    wav = folder / f"{piece.stem}_{seed}.wav"
-                    render(piece, wav, model, style, seed, temperature)
-                    scores.append(score_notes(piece, wav))
-            report[piece.stem] = {
-                "onset_f1": median(s.f1 for s in scores),
-                "bias_ms": median(s.bias_ms for s in scores),
-                "seeds": [asdict(s) | {"seed": n} for s, n in zip(scores, numbers, strict=True)],
-            }
+        say = stack.enter_context(_progress())
+        if pieces:
+            result = _pieces(pieces, model, style or "grand piano", seeds, temperature, folder, say)
+        else:
+            result = _yardstick(model, parts, seeds, quick, folder, report, say)
     if as_json:
-        click.echo(json.dumps({"model": model, "style": style, "pieces": report}))
-        return
+        click.echo(json.dumps(result))
+    elif pieces:
+        _print_pieces(result)
+    else:
+        _print_yardstick(result)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Shows on stderr what is being done and for how long it has been going on."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+        yield lambda text: progress.update(task, description=text)
+
+
+def _yardstick(
+    model: str,
+    parts: list[str],
+    seeds: list[int],
+    quick: bool,
+    folder: Path,
+    report: Path | None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    from bandmate.evaluation import yardstick
+
+    result = yardstick.measure(model, parts, seeds, quick, folder, say)
+    if report is not None:
+        from bandmate.evaluation.music import notes
+        from bandmate.report.yardstick import write
+
+        say("drawing the report")
+        write(report, result, folder, notes)
+    return result
+
+
+def _pieces(
+    pieces: tuple[Path, ...],
+    model: str,
+    style: str,
+    seeds: list[int],
+    temperature: float | None,
+    folder: Path,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    from bandmate.evaluation.pieces import grade
+    from bandmate.evaluation.player import Player
+    from bandmate.evaluation.yardstick import as_json
+
+    with Player(model) as player:
+        graded = grade(player, pieces, style, seeds, temperature, folder, say)
+    return as_json({"model": model, "style": style, "pieces": graded})
+
+
+def _print_pieces(result: dict[str, Any]) -> None:
     table = Table("piece", "onset F1", "precision", "recall", "bias ms")
-    for name, row in report.items():
+    for name, row in result["pieces"].items():
         parts = [median(s[key] for s in row["seeds"]) for key in ("precision", "recall")]
         shown = [f"{x:.2f}" for x in (row["onset_f1"], *parts)]
-        table.add_row(name, *shown, f"{row['bias_ms']:+.0f}")
+        bias = row["bias_ms"]
+        table.add_row(name, *shown, "-" if bias is None else f"{bias:+.0f}")
     Console().print(table)
+
+
+def _print_yardstick(result: dict[str, Any]) -> None:
+    console = Console()
+    table = Table("part", "figure", "measured", "bar", "reached")
+    for row in result["verdicts"]:
+        value = "-" if row["value"] is None else f"{row['value']:.3g}"
+        reached = "yes" if row["reached"] else "[bold]no[/bold]"
+        table.add_row(row["part"], row["figure"], value, row["bar"], reached)
+    console.print(table)
+    for what, line in result["missing"].items():
+        console.print(f"{what}: {line}", soft_wrap=True)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import sys
 from typing import NoReturn
@@ -12,6 +10,7 @@ from typing import NoReturn
 import click
 
 from bandmate import __version__
+from bandmate.cli.lazy import LazyGroup
 from bandmate.errors import BandmateError
 
 # In the order of `bandmate --help`. A command is the module of its name in this package.
@@ -20,6 +19,7 @@ COMMANDS = (
     "render",
     "play",
     "serve",
+    "key",
     "plugin",
     "doctor",
     "models",
@@ -30,22 +30,9 @@ COMMANDS = (
 INTERRUPTED = 130  # the shell's exit status for Ctrl-C
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module when it is asked for, so that `--help` is quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in COMMANDS if importlib.util.find_spec(f"{__package__}.{name}")]
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in self.list_commands(ctx):
-            return None
-        command = importlib.import_module(f"{__package__}.{name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-
 @click.group(
     cls=LazyGroup,
+    modules={name: f"{__package__}.{name}" for name in COMMANDS},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="bandmate")

@@ -10,9 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from bandmate.models.mrt2.files import OfficialFiles
 
 WARM_UP_FRAMES = 5
-REFERENCE_TIMEOUT_S = 900
+REFERENCE_TIMEOUT_S = 3600  # a frame takes seconds, on busy machines minutes
 
 
 class BenchmarkError(BandmateError):
@@ -60,7 +59,12 @@ def load_for_benchmark(bundle: Bundle, precision: str) -> Model:
 def settled_precision(bundle: Bundle, option: str | None) -> str:
     """The precision to time a model with, see `engine.precision.settle`."""
     known = has_weights(bundle)
-    steps = settle(bundle, option, partial(load_for_benchmark, bundle), remember=known)
+
+    def load(name: str) -> Generator[None, None, tuple[Model, None]]:
+        yield
+        return load_for_benchmark(bundle, name), None
+
+    steps = settle(bundle, option, load, remember=known)
     while True:
         try:
             next(steps)

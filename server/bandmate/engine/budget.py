@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a frame costs on this machine, and the file that tells plugins about it.
 
-The rule: budget = p99 of the measured frame times x 1.25 + 2 ms, rounded up to half a millisecond,
-at most a frame's length: a model that needs longer cannot be live, and more latency would not help.
-The factor is for a warm machine's slower moments, the 2 ms for waking up and copying. The budget is
-a part of every plugin's latency, so it must not flicker between two loads: a higher one is stored
-at once, a lower one only when it is below 70 % of the stored one.
+The rule: budget = p99 of the measured frame times x 1.15 + 0.5 ms, rounded up to half a
+millisecond, at most a frame's length: a model that needs longer cannot be live, and more latency
+would not help. The factor is for a warm machine's slower moments, the rest for copying; what the
+wake-up of threads and the host's unevenness need is the plugin's margin (core/latency.hpp), which
+the user's latency mode decides. The budget is a part of every plugin's latency, so it must not
+flicker between two loads: a higher one is stored at once, a lower one only when it is below 70 % of
+the stored one. A plugin takes it when its host prepares it, never while it plays.
 
-It is measured when a model is loaded for the first time, and again from the frames of every session
-that was long enough.
+It is measured when a model is loaded for the first time, and again from every session that was long
+enough: there a frame's time runs from the moment its input was complete until it was delivered.
 """
 
 from __future__ import annotations
@@ -43,8 +45,8 @@ WARM_UP_FRAMES = 4  # compilation and first touches are paid before anybody play
 MEASURED_FRAMES = 50
 MEASURE_SECONDS = 2.0  # on a slow machine fewer frames must do
 SESSION_FRAMES = 250  # a session of so many says more than the first measurement
-FACTOR = 1.25
-OVERHEAD_MS = 2.0
+FACTOR = 1.15
+OVERHEAD_MS = 0.5
 STEP_MS = 0.5
 LOWER_BELOW = 0.7
 
@@ -193,6 +195,7 @@ def store(
     old = stored_entry(bundle) or {}
     budget = _settle(known_ms(bundle), old.get("budget_fixed") is True, measured_ms)
     entry: dict[str, Any] = {"name": bundle.name, **_frame(bundle)}
+    entry["defaults"] = _defaults(bundle)
     if budget is not None:
         entry["budget_ms"] = budget
     if old.get("budget_fixed") is True:
@@ -236,4 +239,16 @@ def _frame(bundle: Bundle) -> dict[str, int]:
         "sample_rate": frame.sample_rate,
         "channels": frame.channels,
         "delay_samples": frame.delay_samples,
+    }
+
+
+def _defaults(bundle: Bundle) -> dict[str, float]:
+    """By the protocol's names: what the plugin shows while the user has chosen nothing."""
+    style, notes, drums = bundle.defaults.guidance
+    return {
+        "temperature": bundle.defaults.temperature,
+        "top_k": bundle.defaults.top_k,
+        "guidance_style": style,
+        "guidance_notes": notes,
+        "guidance_drums": drums,
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inference thread: it alone loads, steps and frees models.
+"""The inference thread: it alone steps and frees models; reading weights is another thread's.
 
 Everyone else posts requests to its queue or hands it streams. Between requests it steps all streams
 whose next frame can be made, those of one model together as a batch.
@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from bandmate.engine.batch import Failed, Job, run_batch
 from bandmate.engine.loading import LoadedModel, Measure, ModelShelf
+from bandmate.engine.overload import OverloadGuard
 from bandmate.engine.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ MAX_BATCH = 8
 STEP_DECAY = 0.99  # the longest of the recent steps is remembered, and slowly forgotten
 PATIENCE_SECONDS = 0.02  # streams that can wait do so at most this long before another's frame
 COLLECT_SECONDS = 2.0  # garbage is collected between frames, at most this often
+COLLECT_ROOM_SECONDS = 0.01  # and only when the next frame is at least so far away
 
 T = TypeVar("T")
 Wait = Callable[[Sequence[Stream], float], None]
@@ -61,6 +63,7 @@ class Engine:
         self._requests: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = (
             queue.SimpleQueue()
         )
+        self._overload = OverloadGuard()
         self._shelf = ModelShelf(measure, precision)
         self.beat = time.monotonic()  # when the inference thread last came round
         self._stopping = threading.Event()
@@ -125,14 +128,11 @@ class Engine:
         gc.disable()  # a collection in the middle of a frame would make it late
         try:
             while not self._stopping.is_set():
-                streams = [s for model in self._shelf.models for s in model.streams]
                 self.beat = time.monotonic()
-                self._serve_requests(block=not streams and not self._shelf.is_loading)
+                self._serve_requests(block=not self._streams() and not self._shelf.is_loading)
                 self._shelf.go_on()
                 if not self._step_ready():
-                    self._tidy(busy=bool(streams))
-                    if streams:
-                        self._wait(streams, REQUEST_SECONDS)
+                    self._idle()
         finally:
             if automatic:
                 gc.enable()
@@ -141,6 +141,23 @@ class Engine:
                     stream.fail("The server is shutting down.")
             self._serve_requests(block=False)
             self._shelf.clear(RuntimeError("the engine is stopping"))
+
+    def _streams(self) -> list[Stream]:
+        return [stream for model in self._shelf.models for stream in model.streams]
+
+    def _idle(self) -> None:
+        """Until a stream may be ready. Whatever goes wrong here must not end the thread of all."""
+        # Asked for only now: who was taken out by a request a moment ago is closed already.
+        streams = self._streams()
+        try:
+            self._tidy(streams)
+            if streams:
+                self._wait(streams, REQUEST_SECONDS)
+            elif self._shelf.is_loading and self._shelf.is_waiting:
+                time.sleep(POLL_SECONDS)
+        except Exception:
+            log.exception("waiting for input failed")
+            time.sleep(REQUEST_SECONDS)  # a fault that lasts must not take a core
 
     def _serve_requests(self, block: bool) -> None:
         # Without streams there is nothing to poll for: sleep until a request comes.
@@ -162,8 +179,10 @@ class Engine:
         if model not in self._shelf.models:
             raise RuntimeError(f"{model.bundle.name} was unloaded meanwhile")
         model.streams.append(stream)
+        self._overload.joined(stream)
 
     def _detach(self, stream: Stream) -> bool:
+        self._overload.left(stream)
         return any(model.leave(stream) for model in self._shelf.models)
 
     def _step_ready(self) -> bool:
@@ -218,6 +237,7 @@ class Engine:
             else:
                 deliver = partial(result.stream.deliver, result.audio, result.state, seconds * 1e3)
                 self._guarded(model, result.stream, deliver)
+        self._overload.look()
 
     def _guarded(self, model: LoadedModel, stream: Stream, work: Callable[[], T]) -> T | None:
         """Runs a stream's own code; if it fails that stream ends and the others go on."""
@@ -230,14 +250,18 @@ class Engine:
     def _fail(self, model: LoadedModel, stream: Stream, error: Exception) -> None:
         log.error("a stream of %s failed", model.bundle.name, exc_info=error)
         model.leave(stream)
+        self._overload.left(stream)
         try:
             stream.fail(f"A frame failed: {error}.")
         except Exception:
             log.exception("a failed stream could not be told so")
 
-    def _tidy(self, busy: bool) -> None:
+    def _tidy(self, streams: Sequence[Stream]) -> None:
         now = time.monotonic()
-        if now - self._collected_at > COLLECT_SECONDS:
-            gc.collect(1 if busy else 2)
+        # Right after a frame, never shortly before the next.
+        idle = all(s.is_patient or s.due_seconds() > COLLECT_ROOM_SECONDS for s in streams)
+        overdue = now - self._collected_at > 10 * COLLECT_SECONDS
+        if now - self._collected_at > COLLECT_SECONDS and (idle or overdue):
+            gc.collect(1 if streams else 2)
             self._collected_at = now
         self._shelf.unload_unused()

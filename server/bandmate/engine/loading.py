@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Generator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -22,6 +22,10 @@ from bandmate.models.registry import find_bundle, has_large_products, load_model
 log = logging.getLogger(__name__)
 
 UNLOAD_SECONDS = 300.0  # a model nobody has used for so long gives its memory back
+
+
+Pieces = Generator[None, None, "LoadedModel"]
+Parts = tuple[Model, StyleEncoder | None]
 
 
 class Measure(Enum):
@@ -67,12 +71,15 @@ class LoadedModel:
 
 @dataclass(eq=False)
 class _Loading:
-    pieces: Generator[None, None, LoadedModel]
+    pieces: Pieces
     waiting: list[Future[LoadedModel]] = field(default_factory=list)
 
 
 class ModelShelf:
-    """Models by name. Inference thread only."""
+    """Models by name. Inference thread only.
+
+    Weights are read on a thread of the shelf's own: a second or more, during which streams go on.
+    """
 
     def __init__(self, measure: Measure, precision: str | None = None) -> None:
         """`precision`: see `engine.precision.wanted`."""
@@ -80,6 +87,8 @@ class ModelShelf:
         self._precision = precision
         self._models: dict[str, LoadedModel] = {}
         self._loading: dict[str, _Loading] = {}
+        self._reader = ThreadPoolExecutor(1, "model-loading")
+        self._reading: set[Future[Parts]] = set()
 
     @property
     def models(self) -> list[LoadedModel]:
@@ -90,6 +99,11 @@ class ModelShelf:
     def is_loading(self) -> bool:
         """Whether `go_on` has work to do."""
         return bool(self._loading)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `go_on` only looks whether weights have been read."""
+        return len(self._reading) == len(self._loading)
 
     def ask_for(self, name: str, future: Future[LoadedModel]) -> None:
         """Fulfils the future with the model, now or when it is loaded."""
@@ -134,18 +148,26 @@ class ModelShelf:
                 future.set_exception(error)
         self._loading.clear()
         self._models.clear()
+        self._reader.shutdown(wait=True, cancel_futures=True)
 
-    def _load(self, name: str) -> Generator[None, None, LoadedModel]:
+    def _read(self, bundle: Bundle, precision: str) -> Generator[None, None, Parts]:
+        others = any(has_large_products(model.bundle) for model in self._models.values())
+        reading = self._reader.submit(load_on_fast_blas, bundle, others, precision)
+        self._reading.add(reading)
+        try:
+            while not reading.done():
+                yield
+        finally:
+            self._reading.remove(reading)
+        return reading.result()
+
+    def _load(self, name: str) -> Pieces:
         begin = time.perf_counter()
         bundle = find_bundle(name)
-        others = any(has_large_products(model.bundle) for model in self._models.values())
         precision = yield from settle(
-            bundle,
-            self._precision,
-            lambda name: load_on_fast_blas(bundle, others, name)[0],
+            bundle, self._precision, lambda name: self._read(bundle, name)
         )
-        model, encoder = load_on_fast_blas(bundle, others, precision)
-        yield
+        model, encoder = yield from self._read(bundle, precision)
         known = budget.known_ms(bundle)
         wanted = self._measure is Measure.ALWAYS or (
             self._measure is Measure.UNKNOWN and known is None
@@ -158,7 +180,8 @@ class ModelShelf:
             known = _stored(bundle, budget.budget_ms(times, bundle.frame))
         self._models[name] = LoadedModel(bundle, model, encoder, known or 0.0, precision)
         # Weights and modules live long: keep them out of every later collection.
-        gc.collect()
+        if not any(other.streams for other in self._models.values()):
+            gc.collect()  # it takes longer than a frame has time
         gc.freeze()
         log.info("loaded %s (%s) in %.2f s", name, precision, time.perf_counter() - begin)
         return self._models[name]

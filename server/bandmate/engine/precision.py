@@ -19,7 +19,7 @@ from typing import Any
 from bandmate.engine import blas, budget
 from bandmate.errors import BandmateError
 from bandmate.models.bundle import AUTO_PRECISION, PRECISIONS, Bundle
-from bandmate.models.interface import Model
+from bandmate.models.interface import Model, StyleEncoder
 from bandmate.models.registry import has_large_products, weights_are_fixed
 
 VARIABLE = "BANDMATE_PRECISION"
@@ -55,14 +55,17 @@ def candidates(bundle: Bundle) -> tuple[str, ...]:
     import mlx.core as mx
 
     if mx.default_device() == mx.Device(mx.cpu):
-        return ("float32", "bfloat16")
+        from bandmate.models.depthformer import cpu
+
+        # MLX itself multiplies 8-bit weights more slowly than any other form on CPUs.
+        return ("float32", "bfloat16", "int8") if cpu.BUILT else ("float32", "bfloat16")
     return ("bfloat16", "int8")
 
 
 def settle(
     bundle: Bundle,
     option: str | None,
-    load: Callable[[str], Model],
+    load: Callable[[str], Generator[None, None, tuple[Model, StyleEncoder | None]]],
     *,
     remember: bool = True,
 ) -> Generator[None, None, str]:
@@ -75,7 +78,7 @@ def settle(
 
     Args:
         option: see `wanted`.
-        load: loads the bundle in a form.
+        load: loads the bundle in a form, piece by piece.
         remember: keep the result beside the budgets.
 
     Raises:
@@ -96,10 +99,12 @@ def settle(
     medians = {}
     for name in names:
         times = []
-        for milliseconds in budget.measure(load(name), bundle, FRAMES):
+        model, _ = yield from load(name)
+        for milliseconds in budget.measure(model, bundle, FRAMES):
             times.append(milliseconds)
             yield
         medians[name] = statistics.median(times)
+        del model
         gc.collect()  # the next form shall not be in memory beside this one
     chosen = best(medians)
     log.info("%s: %s of %s ms per frame", bundle.name, chosen, medians)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bandmate.engine.overload import LiveStream, NeverRests
 from bandmate.errors import BandmateError
 from bandmate.models.interface import FrameControls
 
@@ -18,7 +19,7 @@ class StreamFailedError(BandmateError):
     """A stream that was ended because a frame of it went wrong."""
 
 
-class Stream(Protocol):
+class Stream(LiveStream, Protocol):
     """One sequence of frames. All methods are called on the inference thread."""
 
     def ready(self) -> bool:
@@ -65,7 +66,7 @@ class FrameMaker(Protocol):
         ...
 
 
-class OfflineStream:
+class OfflineStream(NeverRests):
     """A known number of frames, as fast as the machine can.
 
     Attributes:

@@ -14,6 +14,7 @@ from bandmate.errors import BandmateError
 from bandmate.link import codec, messages
 from bandmate.link.discovery import Discovery, read_discovery, server_runs
 from bandmate.link.fields import MessageError
+from bandmate.link.keys import show_key
 
 REPLY_SECONDS = 10.0
 POLL_SECONDS = 0.02
@@ -43,13 +44,20 @@ class Client:
         pushes: what the server said unasked, oldest first; taken by whoever reads it.
     """
 
-    def __init__(self, folder: Path, discovery: Discovery) -> None:
+    def __init__(self, folder: Path, discovery: Discovery, access_key: str = "") -> None:
+        """Args:
+        folder: the private folder of the server.
+        discovery: where it is.
+        access_key: of a server on another machine.
+        """
         self._folder = folder
         self.discovery = discovery
         self.pushes: deque[messages.PushBody] = deque()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
+        if access_key:
+            show_key(self._socket, access_key)
         self._socket.connect(discovery.endpoint)
         self._last_id = 0
 

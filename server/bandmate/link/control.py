@@ -21,15 +21,21 @@ from bandmate import _protocol as wire
 from bandmate.engine.engine import Engine
 from bandmate.link import codec, messages
 from bandmate.link.fields import MessageError
+from bandmate.link.gate import Gate
+from bandmate.link.keys import ServerKeys
 from bandmate.link.offers import models
+from bandmate.link.remote import RemoteDesk
 from bandmate.link.resume import ResumeDesk
 from bandmate.link.sessions import Answer, SessionTable
+from bandmate.link.tasks import TaskDesk
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 0.1  # heartbeats are due twice a second; a loaded machine may miss a few
 LINGER_MS = 500  # how long the last words to clients may take at the end
 QUEUED_MESSAGES = 1000  # to one client that does not read; what is more is dropped
+# First byte of a client's name in here: which socket its messages come by.
+LOCAL, REMOTE = b"l", b"r"
 
 
 class Control:
@@ -43,8 +49,9 @@ class Control:
         engine: Engine,
         idle_seconds: float | None,
         on_end: Callable[[str], None],
+        listen: tuple[str, ServerKeys] | None = None,
     ) -> None:
-        """Binds the socket.
+        """Binds the sockets.
 
         Args:
             folder: the private folder.
@@ -53,6 +60,10 @@ class Control:
             engine: a started engine.
             idle_seconds: end after so long without a session, None for never.
             on_end: told why, from the control thread, when the server shall end.
+            listen: address for clients on other machines, and the keys, if there may be any.
+
+        Raises:
+            ListenError: that address cannot be used.
         """
         self._token = token
         self._idle_seconds = idle_seconds
@@ -69,8 +80,13 @@ class Control:
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._sessions = SessionTable(folder, engine, self.call, self._push)
+        self._sessions = SessionTable(folder, engine, self.call, self._push, self._frame_made)
         self._resume = ResumeDesk(engine, self._sessions, self.call)
+        self._tasks = TaskDesk(engine, self._sessions, self.call, self._push)
+        self.gate: Gate | None = None
+        if listen is not None:
+            self.gate = Gate(*listen, self._take_remote, self._stream_broken)
+            self._remote = RemoteDesk(folder, self.gate, self._sessions)
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
     def start(self) -> None:
@@ -89,10 +105,13 @@ class Control:
             end_engine()
             self._sessions.close_all(reason)
             self._resume.close()
+            self._tasks.close()
             self._stopping = True
 
         self.call(end)
         self._thread.join()
+        if self.gate is not None:
+            self.gate.stop()  # after the last words to its clients
         self._context.term()
         self._wake_in.close()
         self._wake_out.close()
@@ -154,19 +173,41 @@ class Control:
                 parts = self._router.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            client, data = parts[0], parts[-1]
+            client, data = LOCAL + parts[0], parts[-1]
             if len(parts) != 2:
                 refusal = MessageError("bad_message", "A request is one message of one part.")
                 self._answer(client, 0, refusal)
                 continue
             self._handle(client, data)
 
+    def _take_remote(self, identity: bytes, data: bytes) -> None:
+        """On the gate's thread."""
+
+        def handle() -> None:
+            assert self.gate is not None
+            try:
+                self._handle(REMOTE + identity, data)
+            finally:
+                self.gate.handled()
+
+        self.call(handle)
+
+    def _stream_broken(self, ticket: bytes, why: str) -> None:
+        """On the gate's thread."""
+        self.call(lambda: self._remote.broken(ticket, why))
+
+    def _frame_made(self, client: bytes) -> Callable[[], None]:
+        return self.gate.wake if self.gate is not None and is_remote(client) else lambda: None
+
     def _handle(self, client: bytes, data: bytes) -> None:
         number = 0
         try:
             request = codec.decode_request(data)
             number = request.id
-            if not hmac.compare_digest(request.token.encode(), self._token.encode()):
+            # Who came through the gate has shown a key.
+            if not is_remote(client) and not hmac.compare_digest(
+                request.token.encode(), self._token.encode()
+            ):
                 raise MessageError(
                     "bad_token",
                     "The token is not this server's.",
@@ -186,7 +227,11 @@ class Control:
             )
 
     def _dispatch(self, client: bytes, body: messages.RequestBody, answer: Answer) -> None:
+        if is_remote(client):
+            self._remote.check(body)
         match body:
+            case messages.Open() if is_remote(client):
+                self._remote.open(client, body, answer)
             case messages.Hello():
                 answer(_hello(body))
             case messages.Open():
@@ -209,6 +254,14 @@ class Control:
                 self._resume.prefill(client, body, answer)
             case messages.Reset():
                 self._resume.reset(client, body, answer)
+            case messages.StyleSound():
+                self._tasks.style_sound(client, body, answer)
+            case messages.ContinueFrom():
+                self._tasks.continue_from(client, body, answer)
+            case messages.TakeSave():
+                self._tasks.take_save(client, body, answer)
+            case messages.Cancel():
+                self._tasks.cancel(client, body, answer)
             case messages.Shutdown():
                 answer(messages.ShutdownReply())
                 self._on_end("asked to by a client")
@@ -224,11 +277,21 @@ class Control:
         self._send(client, codec.encode(messages.Push(body)))
 
     def _send(self, client: bytes, data: bytes) -> None:
+        identity = client[1:]
+        if is_remote(client):
+            assert self.gate is not None
+            self.gate.send(identity, data)
+            return
         try:
-            self._router.send_multipart([client, data], zmq.NOBLOCK)
+            self._router.send_multipart([identity, data], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             # The client is gone or does not read. It will find out by its own heartbeats.
             log.info("a message was not delivered: %s", error)
+
+
+def is_remote(client: bytes) -> bool:
+    """Whether a client is on another machine."""
+    return client.startswith(REMOTE)
 
 
 def _hello(request: messages.Hello) -> messages.HelloReply:

@@ -133,9 +133,14 @@ class List:
             raise _bad_field(name, f"must be a list of at most {self.entries_maximum} entries")
 
 
-def of(rule: Rule) -> Any:
-    """A dataclass field that goes over the wire under its own name."""
-    return dataclasses.field(metadata={"rule": rule})
+def of(rule: Rule, default: Any = dataclasses.MISSING) -> Any:
+    """A dataclass field that goes over the wire under its own name.
+
+    Args:
+        rule: checks it.
+        default: stands for it where an older peer leaves it away; without one it is required.
+    """
+    return dataclasses.field(metadata={"rule": rule}, default=default)
 
 
 def read_fields(cls: type, values: dict[str, Any]) -> Any:
@@ -147,6 +152,8 @@ def read_fields(cls: type, values: dict[str, Any]) -> Any:
     read = {}
     for field in dataclasses.fields(cls):
         if field.name not in values:
+            if field.default is not dataclasses.MISSING:
+                continue
             raise _bad_field(field.name, "is missing")
         read[field.name] = field.metadata["rule"].read(field.name, values[field.name])
     return cls(**read)

@@ -54,10 +54,11 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Prompt:
-    """The text of one style slot; may be empty."""
+    """One style slot: a text, or a sound that counts instead (from a `StyleSoundReply`)."""
 
     slot: int = of(Whole(0, wire.STYLE_SLOTS - 1))
     text: str = of(Text(wire.PROMPT_BYTES_MAXIMUM))
+    sound: str = of(Text(wire.SOUND_BYTES_MAXIMUM), "")
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,46 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class StyleSound:
+    """Makes a style of the side chain's last `seconds`, or of a file's first."""
+
+    TYPE: ClassVar[str] = "style_sound"
+    session: int = of(_SESSION)
+    slot: int = of(Whole(0, wire.STYLE_SLOTS - 1))
+    path: str = of(Text(wire.PATH_BYTES_MAXIMUM))
+    seconds: float = of(Real(wire.STYLE_SECONDS_MINIMUM, wire.STYLE_SECONDS_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class ContinueFrom:
+    """Goes on from the end of a file, or of the side chain; `bank` keeps where that is."""
+
+    TYPE: ClassVar[str] = "continue_from"
+    session: int = of(_SESSION)
+    path: str = of(Text(wire.PATH_BYTES_MAXIMUM))
+    seconds: float = of(Real(wire.STYLE_SECONDS_MINIMUM, wire.CLIP_SECONDS_MAXIMUM))
+    bank: str = of(Text(wire.PATH_BYTES_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class TakeSave:
+    """Writes the last `seconds` of what was played, as sound and as notes."""
+
+    TYPE: ClassVar[str] = "take_save"
+    session: int = of(_SESSION)
+    path: str = of(Text(wire.PATH_BYTES_MAXIMUM))
+    seconds: float = of(Real(0.0, wire.TAKE_SECONDS_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Ends what the session's client still waits for."""
+
+    TYPE: ClassVar[str] = "cancel"
+    session: int = of(_SESSION)
+
+
+@dataclass(frozen=True)
 class Shutdown:
     TYPE: ClassVar[str] = "shutdown"
 
@@ -237,6 +278,37 @@ class ResetReply:
     session: int = of(_SESSION)
 
 
+@dataclass(frozen=True)
+class StyleSoundReply:
+    """`sound` is for `Prompt`."""
+
+    TYPE: ClassVar[str] = "style_sound"
+    session: int = of(_SESSION)
+    slot: int = of(Whole(0, wire.STYLE_SLOTS - 1))
+    sound: str = of(Text(wire.SOUND_BYTES_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class ContinueFromReply:
+    TYPE: ClassVar[str] = "continue_from"
+    session: int = of(_SESSION)
+
+
+@dataclass(frozen=True)
+class TakeSaveReply:
+    """`seconds` were written."""
+
+    TYPE: ClassVar[str] = "take_save"
+    session: int = of(_SESSION)
+    seconds: float = of(Real(0.0, wire.TAKE_SECONDS_MAXIMUM))
+
+
+@dataclass(frozen=True)
+class CancelReply:
+    TYPE: ClassVar[str] = "cancel"
+    session: int = of(_SESSION)
+
+
 class ShutdownReply(Shutdown):
     pass
 
@@ -264,6 +336,16 @@ class Closed:
     reason: str = of(_TEXT)
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a request that takes its time has got; `task` is its type."""
+
+    TYPE: ClassVar[str] = "progress"
+    session: int = of(_SESSION)
+    task: str = of(_NAME)
+    share: float = of(Real(0.0, 1.0))
+
+
 RequestBody = (
     Hello
     | Open
@@ -276,6 +358,10 @@ RequestBody = (
     | BankLoad
     | Prefill
     | Reset
+    | StyleSound
+    | ContinueFrom
+    | TakeSave
+    | Cancel
     | Shutdown
 )
 ReplyBody = (
@@ -291,9 +377,13 @@ ReplyBody = (
     | BankLoadReply
     | PrefillReply
     | ResetReply
+    | StyleSoundReply
+    | ContinueFromReply
+    | TakeSaveReply
+    | CancelReply
     | ShutdownReply
 )
-PushBody = StatusPush | Closed
+PushBody = StatusPush | Closed | Progress
 
 
 @dataclass(frozen=True)

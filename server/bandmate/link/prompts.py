@@ -20,10 +20,10 @@ THREADS = 2
 REMEMBERED = 256  # embeddings kept; a prompt that comes back costs nothing
 NICENESS = 10  # a frame goes before a prompt
 
-Embedding = NDArray[np.float32]
+Embedding = NDArray[np.float32] | NDArray[np.int32]
 
 
-def _step_back() -> None:
+def step_back() -> None:
     """Lowers the calling thread's priority (on Linux; elsewhere it would be the process's)."""
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError):
@@ -34,7 +34,7 @@ class PromptPool:
     """Encodes texts in the background and remembers the results."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, "prompts", initializer=_step_back)
+        self._pool = ThreadPoolExecutor(THREADS, "prompts", initializer=step_back)
         self._known: OrderedDict[tuple[str, str], Embedding] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -46,10 +46,10 @@ class ResumeDesk:
     def save(self, client: bytes, request: messages.BankSave, answer: Answer) -> None:
         """Writes where the session is now into a file. Raises MessageError."""
         entry = self._sessions.ready_session(client, request.session)
-        path = _path(request.path)
+        path = absolute(request.path)
 
         def work() -> None:
-            session, loaded = _parts(entry)
+            session, loaded = parts(entry)
             bank = self._engine.post(
                 lambda: take_bank(entry.bundle, loaded.model, session.here())
             ).result()
@@ -60,10 +60,10 @@ class ResumeDesk:
     def load(self, client: bytes, request: messages.BankLoad, answer: Answer) -> None:
         """Makes a bank, or the fresh state, the reset target. Raises MessageError."""
         entry = self._sessions.ready_session(client, request.session)
-        path = _path(request.path) if request.path else None
+        path = absolute(request.path) if request.path else None
 
         def work() -> None:
-            session, loaded = _parts(entry)
+            session, loaded = parts(entry)
             bank = read_bank(path) if path is not None else None
 
             def take() -> None:
@@ -78,10 +78,10 @@ class ResumeDesk:
     def prefill(self, client: bytes, request: messages.Prefill, answer: Answer) -> None:
         """Makes the end of a clip, or silence, the reset target. Raises MessageError."""
         entry = self._sessions.ready_session(client, request.session)
-        path = _path(request.path) if request.path else None
+        path = absolute(request.path) if request.path else None
 
         def work() -> None:
-            session, loaded = _parts(entry)
+            session, loaded = parts(entry)
             audio = read_clip(path, entry.bundle.frame) if path is not None else None
 
             def pieces() -> Generator[None, None, None]:
@@ -98,7 +98,7 @@ class ResumeDesk:
         entry = self._sessions.ready_session(client, request.session)
 
         def work() -> None:
-            session, _ = _parts(entry)
+            session, _ = parts(entry)
             self._engine.post(lambda: session.reset(request.rotation)).result()
 
         self._answer_after(work, entry, messages.ResetReply(entry.number), answer)
@@ -118,7 +118,7 @@ class ResumeDesk:
             if done.cancelled() or entry.ended.is_set():
                 answer(MessageError("unknown_session", "The session has ended.", "Open another."))
             elif (error := done.exception()) is not None:
-                answer(_refusal(error))
+                answer(refusal(error))
             else:
                 answer(reply)
 
@@ -126,24 +126,24 @@ class ResumeDesk:
         future.add_done_callback(lambda done: self._call(lambda: finish(done)))
 
 
-def _parts(entry: OpenSession) -> tuple[Session, LoadedModel]:
+def parts(entry: OpenSession) -> tuple[Session, LoadedModel]:
     """Session and model of a session that `ready_session` gave."""
     assert entry.session is not None
     assert entry.loaded is not None
     return entry.session, entry.loaded
 
 
-def _path(text: str) -> Path:
+def absolute(text: str) -> Path:
     path = Path(text)
     if not path.is_absolute() or "\0" in text:
         raise MessageError("bad_field", "The field 'path' must be an absolute path.")
     return path
 
 
-def _refusal(error: BaseException) -> MessageError:
+def refusal(error: BaseException) -> MessageError:
     if isinstance(error, PrefillError | BundleError):
         return MessageError("model_failed", str(error))
     if isinstance(error, BandmateError):
         return MessageError("io", str(error))
-    log.error("a bank, prefill or reset failed", exc_info=error)
+    log.error("a request failed", exc_info=error)
     return MessageError("internal", f"{error}", "See the server's log.")

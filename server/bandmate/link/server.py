@@ -11,6 +11,7 @@ import time
 
 from bandmate import __version__
 from bandmate import _protocol as wire
+from bandmate.engine import priority
 from bandmate.engine.engine import Engine
 from bandmate.errors import BandmateError
 from bandmate.link.control import Control
@@ -22,6 +23,7 @@ from bandmate.link.discovery import (
     socket_path,
     sweep_segments,
 )
+from bandmate.link.keys import ServerKeys
 from bandmate.link.stream import wait_for_input
 from bandmate.paths import runtime_dir
 
@@ -33,15 +35,22 @@ TOKEN_BYTES = 16
 class Server:
     """One running server. Make it, `wait` for its end, `stop` it."""
 
-    def __init__(self, idle_seconds: float | None = None, precision: str | None = None) -> None:
+    def __init__(
+        self,
+        idle_seconds: float | None = None,
+        precision: str | None = None,
+        listen: tuple[str, ServerKeys] | None = None,
+    ) -> None:
         """Takes the lock and starts to serve.
 
         Args:
             idle_seconds: end after so long without a session, None for never.
             precision: of the models that load, see `engine.precision.wanted`.
+            listen: address for plugins on other machines, and the keys.
 
         Raises:
-            BandmateError: there is a server already, or the private folder cannot be used.
+            BandmateError: there is a server already, or the private folder or the address cannot
+                be used.
         """
         self.folder = runtime_dir()
         self._lock = ServerLock(self.folder)
@@ -50,14 +59,18 @@ class Server:
         try:
             for path in sweep_segments(self.folder):
                 log.info("removed %s of a dead plugin", path.name)
+            # Before any thread starts: all inherit it. One left behind could be kept from the
+            # processor while it holds Python's lock, and a frame would wait for it.
+            self.is_raised = priority.raise_priority()
             self._socket = socket_path(self.folder)
             self._engine = Engine(wait_for_input, precision=precision)
             self._engine.start()
             token = secrets.token_hex(TOKEN_BYTES)
             endpoint = f"ipc://{self._socket}"
             self._control = Control(
-                self.folder, endpoint, token, self._engine, idle_seconds, self.end
+                self.folder, endpoint, token, self._engine, idle_seconds, self.end, listen
             )
+            self.listens_at = self._control.gate.endpoint if self._control.gate else ""
             self._control.start()
             self.discovery = Discovery(
                 protocol=wire.MESSAGE_VERSION,

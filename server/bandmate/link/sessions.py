@@ -13,18 +13,25 @@ from bandmate import _protocol as wire
 from bandmate.engine import budget
 from bandmate.engine.engine import Engine
 from bandmate.engine.loading import LoadedModel
+from bandmate.errors import BandmateError
 from bandmate.link import messages
 from bandmate.link.fields import MessageError
 from bandmate.link.offers import attach_segment, describe, frame_of
 from bandmate.link.open_session import OpenSession
 from bandmate.link.prompts import Embedding, PromptPool
 from bandmate.link.stream import SegmentStream
+from bandmate.link.takes import TakeShelf
 from bandmate.models.bundle import BundleError
 from bandmate.session.session import Session
+from bandmate.session.style_sound import from_text
 
 log = logging.getLogger(__name__)
 
 SILENT_SECONDS = 10.0  # a plugin whose heartbeat stands still for so long is gone
+# What one beat may add to a plugin's silence: when this server or the whole machine stood still,
+# the plugin had no chance to beat either.
+SILENT_STEP_SECONDS = 0.5
+REMEMBERED_ENDS = 64  # reasons of sessions that are over, for clients that ask for them
 ENGINE_STUCK_SECONDS = 5.0  # an inference thread silent for so long is not alive
 
 # Takes a reply's body or the refusal of the request.
@@ -40,26 +47,35 @@ class SessionTable:
         engine: Engine,
         call: Callable[[Callable[[], None]], None],
         push: Callable[[bytes, messages.PushBody], None],
+        frame_made: Callable[[bytes], Callable[[], None]] = lambda _: lambda: None,
     ) -> None:
         """Args:
         folder: the private folder; segments lie in it.
         engine: a started engine.
         call: runs something on the control thread soon; callable from any thread.
         push: sends a push's body to a client.
+        frame_made: gives what is called, on the inference thread, after a client's frames.
         """
         self._folder = folder
         self._engine = engine
         self._pool = PromptPool()
+        self._takes = TakeShelf()
         self._call = call
         self._push = push
+        self._frame_made = frame_made
         self._sessions: dict[int, OpenSession] = {}
         self._last_number = 0
+        self._ends: dict[int, str] = {}  # why sessions ended, oldest first
+        self._beat_at = time.monotonic()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, client: bytes, request: messages.Open, answer: Answer) -> None:
+    def open(self, client: bytes, request: messages.Open, answer: Answer) -> int:
         """Begins a session; answers when its model is loaded.
+
+        Returns:
+            Its number.
 
         Raises:
             MessageError: the model or the segment is not to be used.
@@ -80,6 +96,16 @@ class SessionTable:
         log.info("session %d: opened by %s with %s", entry.number, request.host, bundle.name)
         future = self._engine.load(bundle.name)
         self._then(future, lambda done: self._model_loaded(entry, request, done, answer))
+        return entry.number
+
+    def has(self, number: int) -> bool:
+        """Whether the session is open."""
+        return number in self._sessions
+
+    def end(self, number: int, reason: str) -> None:
+        """Ends a session from the server's side, with a word to its plugin."""
+        if number in self._sessions:
+            self._over(self._sessions[number], reason)
 
     def set_prompts(self, client: bytes, request: messages.SetPrompts, answer: Answer) -> None:
         """Puts prompts in force; answers when they are. Raises MessageError."""
@@ -98,6 +124,7 @@ class SessionTable:
     def close(self, client: bytes, request: messages.Close, answer: Answer) -> None:
         """Ends a session of this client; answers when its memory is let go. Raises MessageError."""
         entry = self._of(client, request.session)
+        self._remember(entry, "Its plugin closed it.")
         self._end(entry, wire.ServerState.CLOSED, lambda: answer(messages.CloseReply(entry.number)))
         log.info("session %d: closed by its plugin", entry.number)
 
@@ -106,12 +133,14 @@ class SessionTable:
         if request.session == 0:
             return messages.StatusReply(tuple(e.status() for e in self._sessions.values()))
         if request.session not in self._sessions:
-            raise _unknown(request.session)
+            raise self._unknown(request.session)
         return messages.StatusReply((self._sessions[request.session].status(),))
 
     def beat(self) -> None:
         """Shows plugins that the server lives and ends sessions whose plugin does not."""
         now = time.monotonic()
+        passed = min(now - self._beat_at, SILENT_STEP_SECONDS)
+        self._beat_at = now
         alive = now - self._engine.beat < ENGINE_STUCK_SECONDS
         for entry in list(self._sessions.values()):
             if alive:
@@ -120,19 +149,23 @@ class SessionTable:
             # A plugin may stand still until `open` is answered, and a large model takes a while.
             if heartbeat != entry.heartbeat or entry.stream is None:
                 entry.heartbeat = heartbeat
-                entry.heard_at = now
-            elif now - entry.heard_at > SILENT_SECONDS:
+                entry.silent_seconds = 0.0
+                continue
+            entry.silent_seconds += passed
+            if entry.silent_seconds > SILENT_SECONDS:
                 self._over(entry, f"The plugin has been silent for {SILENT_SECONDS:.0f} s.")
 
     def close_all(self, reason: str) -> None:
         """Ends every session, each with a word to its plugin. The engine must have stopped."""
         for entry in list(self._sessions.values()):
+            log.info("session %d: closed: %s", entry.number, reason)
             entry.ended.set()
             self._push(entry.client, messages.Closed(entry.number, reason))
             entry.segment.server_state = wire.ServerState.CLOSED
             entry.segment.close()
         self._sessions.clear()
         self._pool.close()
+        self._takes.close()
 
     # Continuations, back on the control thread.
 
@@ -151,12 +184,16 @@ class SessionTable:
             return
         entry.loaded = loaded = done.result()
         entry.session = Session(entry.bundle, loaded.encoder, request.seed)
+        entry.take = self._takes.recorder(entry.bundle.frame)
         entry.stream = SegmentStream(
             entry.segment,
             entry.session,
             loaded.budget_ms,
             lambda reason: self._call(lambda: self._over(entry, reason)),
+            entry.take,
         )
+        entry.stream.on_frame = self._frame_made(entry.client)
+        entry.stream.on_note = lambda note: self._call(lambda: self._tell(entry, note))
         if loaded.encoder is None:
             entry.stream.open = True
         attached = self._engine.attach(loaded, entry.stream)
@@ -176,6 +213,7 @@ class SessionTable:
 
     def _failed_open(self, entry: OpenSession, error: BaseException, answer: Answer) -> None:
         log.error("session %d: %s", entry.number, error)
+        self._remember(entry, str(error))
         self._end(entry, wire.ServerState.FAILED, lambda: None)
         code = "model_failed" if isinstance(error, BundleError) else "internal"
         answer(MessageError(code, str(error), "See `bandmate doctor`."))
@@ -192,11 +230,60 @@ class SessionTable:
         error = done.exception()
         if error is not None:
             log.error("session %d: prompts", entry.number, exc_info=error)
-            entry.note = "The prompts could not be encoded; the last ones stay."
-            answer(MessageError("model_failed", entry.note, "Change the text, or see the log."))
+            self._without_prompts(entry, request, error, answer)
             return
-        self._in_force(entry, request.revision, done.result())
+        self._in_force(entry, request.revision, done.result() | self._sounds(entry, request))
         answer(messages.SetPromptsReply(entry.number, request.revision))
+
+    def _without_prompts(
+        self,
+        entry: OpenSession,
+        request: messages.SetPrompts,
+        error: BaseException,
+        answer: Answer,
+    ) -> None:
+        """Prompts that cannot be encoded keep nobody silent: the last ones stay, or there are none.
+
+        Styles made of sound need no encoder of text.
+        """
+        why = str(error) if isinstance(error, BandmateError) else "See the server's log."
+        if entry.revision == 0:
+            self._in_force(entry, request.revision, self._sounds(entry, request))
+            begin = "It plays without the style prompts"
+        else:
+            begin = "The new style prompts are not in force"
+        entry.note = _short(f"{begin}: {why}")
+        answer(
+            MessageError("model_failed", entry.note, "Then change a prompt, or reload the plugin.")
+        )
+
+    def _sounds(self, entry: OpenSession, request: messages.SetPrompts) -> dict[int, Embedding]:
+        """Styles made of sound. One of another model leaves its slot to the text, with a word."""
+        assert entry.loaded is not None
+        assert entry.loaded.encoder is not None
+        sounds, lost = {}, []
+        for prompt in request.prompts:
+            if not prompt.sound:
+                continue
+            embedding = from_text(entry.bundle, entry.loaded.encoder.dim, prompt.sound)
+            if embedding is None:
+                lost.append(f"{prompt.slot + 1}")
+            else:
+                sounds[prompt.slot] = embedding
+        if lost:
+            note = (
+                f"The sound in style slot {', '.join(lost)} was made with another model than "
+                f"{entry.bundle.name} {entry.bundle.version}. Capture it again, or choose its file."
+            )
+            self._call(lambda: self._tell(entry, note))  # after the reply
+        return sounds
+
+    def _tell(self, entry: OpenSession, note: str) -> None:
+        """Puts a note into the plugin's status line."""
+        if entry.number in self._sessions:
+            entry.note = _short(note)
+            fields = {**vars(entry.status())}
+            self._push(entry.client, messages.StatusPush(**fields))
 
     def _in_force(
         self, entry: OpenSession, revision: int, embeddings: dict[int, Embedding]
@@ -214,8 +301,14 @@ class SessionTable:
         if entry.number not in self._sessions:
             return
         log.warning("session %d: closed: %s", entry.number, reason)
+        self._remember(entry, reason)
         self._end(entry, wire.ServerState.FAILED, lambda: None)
         self._push(entry.client, messages.Closed(entry.number, _short(reason)))
+
+    def _remember(self, entry: OpenSession, reason: str) -> None:
+        self._ends[entry.number] = reason
+        while len(self._ends) > REMEMBERED_ENDS:
+            del self._ends[next(iter(self._ends))]
 
     def _end(self, entry: OpenSession, state: wire.ServerState, then: Callable[[], None]) -> None:
         del self._sessions[entry.number]
@@ -224,6 +317,10 @@ class SessionTable:
         def let_go(_: object = None) -> None:
             entry.segment.server_state = state
             entry.segment.close()
+            if entry.take is not None:
+                entry.take.close()
+            if told := entry.times():
+                log.info("session %d: %s", entry.number, told)
             self._learn(entry)
             then()
 
@@ -237,7 +334,7 @@ class SessionTable:
         """The next plugin's latency comes from how long frames really took."""
         if entry.stream is not None:
             try:
-                budget.learn(entry.bundle, list(entry.stream.frame_ms))
+                budget.learn(entry.bundle, list(entry.stream.turn_ms))
             except budget.EngineFileError as error:
                 log.warning("%s", error)
 
@@ -260,17 +357,20 @@ class SessionTable:
     def _of(self, client: bytes, number: int) -> OpenSession:
         entry = self._sessions.get(number)
         if entry is None or entry.client != client:
-            raise _unknown(number)
+            raise self._unknown(number)
         return entry
+
+    def _unknown(self, number: int) -> MessageError:
+        """Tells why there is no such session any more, if that is known."""
+        reason = self._ends.get(number)
+        if reason is None:
+            what = f"There is no session {number} of this client."
+        else:
+            what = _short(f"Session {number} is over: {reason}")
+        return MessageError("unknown_session", what, "Open one.")
 
 
 def _short(text: str) -> str:
     """One line within the wire's limit."""
     line = " ".join(text.split())
     return line.encode()[: wire.TEXT_BYTES_MAXIMUM].decode(errors="ignore")
-
-
-def _unknown(number: int) -> MessageError:
-    return MessageError(
-        "unknown_session", f"There is no session {number} of this client.", "Open one."
-    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
-from mlx.utils import tree_map
+from mlx.utils import tree_flatten, tree_map
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,19 @@ def gather(states: Sequence[Batched]) -> Any:
         return np.concatenate(rows) if isinstance(rows[0], np.ndarray) else mx.concatenate(rows)
 
     return tree_map(join, first.tree, *(state.tree for state in states[1:]))
+
+
+def with_rows(state: Batched, rows: int) -> Batched:
+    """A session's state with so many rows: copies of its first one, where it had another number."""
+    some = next(array for _, array in tree_flatten(state.tree))
+    if some.shape[0] == rows * state.sessions:
+        return state
+
+    def first_row(array: Any) -> Any:
+        kind = np if isinstance(array, np.ndarray) else mx
+        return kind.repeat(state.rows(array)[:1], rows, 0)
+
+    return Batched(tree_map(first_row, state.tree), 0, 1)
 
 
 def scatter(tree: Any, sessions: int) -> list[Batched]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bandmate.errors import BandmateError
-from bandmate.models.interface import FrameSpec
+from bandmate.models.interface import NOTE_ONSET_PHASE_0, FrameSpec
+from bandmate.models.note_history import NoteHistory
 
 FORMAT = 1
 FILE_NAME = "bundle.json"
@@ -46,17 +47,30 @@ class ConditioningSpec:
         style_codes: values of each style code.
         onset_phases: parts of a frame an onset may name (0: only that it is in the frame).
         guidance: one entry per guidance channel.
+        velocity_levels: how hard a note may be struck; told together with the onset's phase.
+        held_ages, released_ages, history_levels: what is told of a note after its onset, see
+            `note_history.NoteHistory`. The official models are told that it sounds, or nothing.
     """
 
     style_levels: int
     style_codes: int
     onset_phases: int
     guidance: tuple[GuidanceScale, ...]
+    velocity_levels: int = 1
+    held_ages: int = 0
+    released_ages: int = 0
+    history_levels: int = 1
 
     @property
     def note_values(self) -> int:
         """Raw values 0.. of a pitch channel (masked not counted)."""
-        return 4 + self.onset_phases
+        return self.note_history.first + self.note_history.count
+
+    @property
+    def note_history(self) -> NoteHistory:
+        """The values after those of onsets."""
+        first = NOTE_ONSET_PHASE_0 + self.onset_phases * self.velocity_levels
+        return NoteHistory(first, self.held_ages, self.released_ages, self.history_levels)
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,19 @@ class TransformerSpec:
 
 @dataclass(frozen=True)
 class DepthformerSpec:
-    """Sizes of the language model (see docs/model.md). Logits are squeezed into +-`soft_cap`."""
+    """Sizes of the language model (see docs/model.md).
+
+    Attributes:
+        soft_cap: logits are squeezed into +- this.
+        depth_past: the depth decoder sees, beside the code before, its own codebook's code of the
+            frame before. The official models have no such input.
+        forgets: where all notes are told, and where one begins or ends, the model is not told its
+            last codes (see docs/model.md).
+        expects: a code is picked near the mean of what the model expects to hear, not because it
+            is the likeliest. Needs a codec whose codes are vectors.
+        hold: with `expects`, how much farther from that mean than the nearest code (squared) the
+            last frame's code may be and still be kept: where a note begins or ends, elsewhere.
+    """
 
     encoder_width: int
     style_embedding_width: int
@@ -83,13 +109,17 @@ class DepthformerSpec:
     temporal: TransformerSpec
     depth: TransformerSpec
     soft_cap: float = 30.0
+    depth_past: bool = False
+    forgets: bool = False
+    expects: bool = False
+    hold: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Defaults:
     """What a new session starts from when the user has chosen nothing."""
 
-    temperature: float = 1.0
+    temperature: float = 0.1
     top_k: int = 40
     guidance: tuple[float, float, float] = (3.0, 1.0, 1.0)
 

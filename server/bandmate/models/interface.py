@@ -24,9 +24,9 @@ NOTE_OFF = 0
 NOTE_SUSTAIN = 1  # sounding, not started in this frame
 NOTE_ONSET = 2  # started in this frame, place inside the frame not told
 NOTE_EITHER = 3  # sounding; the model may treat it as onset or continuation ("strum")
-NOTE_ONSET_PHASE_0 = (
-    4  # first of the bundle's `onset_phases` values: onset in that part of the frame
-)
+# From here on: onset in part p of the frame, struck at velocity level v; 4 + v * onset_phases + p;
+# then how long a note has sounded or has been over (note_history.py). Only where a bundle has them.
+NOTE_ONSET_PHASE_0 = 4
 
 DRUMS_MASKED = -1
 DRUMS_OFF = 0
@@ -80,8 +80,11 @@ class FrameControls:
         seed: the session's seed.
         frame_index: k, counted from the start of the epoch. Random numbers are keyed by (seed, k).
         events: the frame's note events in order of time.
+        logit_guidance: guide the logits too, not only by telling the scales to the model. It takes
+            three times the work; models that cannot ignore it.
         noise_shift: added to k where random numbers are keyed. A stream that goes on from a saved
             state goes on in its random numbers too.
+        anew: a note begins or ends in this frame, or one began in the frame before.
     """
 
     style: NDArray[np.int32]
@@ -94,6 +97,8 @@ class FrameControls:
     frame_index: int
     events: tuple[StampedNote, ...] = field(default=())
     noise_shift: int = 0
+    logit_guidance: bool = False
+    anew: bool = False
 
 
 class Model(Protocol):
@@ -185,8 +190,11 @@ class StyleEncoder(Protocol):
 
     dim: int
 
-    def encode_text(self, text: str) -> NDArray[np.float32]:
-        """Embedding [dim] of a text prompt; the empty text is legal."""
+    def encode_text(self, text: str) -> NDArray[np.float32] | NDArray[np.int32]:
+        """Embedding [dim] of a text prompt; the empty text is legal.
+
+        A text that names style codes themselves gives these, as int32 [style_levels].
+        """
         ...
 
     def encode_audio(self, audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:

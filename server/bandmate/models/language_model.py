@@ -12,13 +12,16 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from bandmate.models.batching import Batched, gather, scatter
+from bandmate.models.batching import Batched, gather, scatter, with_rows
 from bandmate.models.depthformer import cpu
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.sampling import session_noise
+from bandmate.models.depthformer.vocabulary import START
 from bandmate.models.interface import FrameControls, FrameSpec, PrefillError, StateError
 from bandmate.models.state_arrays import Arrays, check_arrays, from_arrays, to_arrays
 
+GUIDED_ROWS = 3  # conditioning in full, style masked, notes masked
+BATCH_SIZES = (1, 2, 4, 8)  # one compiled graph each
 LANGUAGE, CODEC = "language", "codec"  # first part of the names of a state's arrays
 
 
@@ -76,9 +79,9 @@ class CodecLanguageModel:
 
     Attributes:
         spec: the frame grid.
-        logit_guidance: guide logits too (three rows a session), not only by conditioning tokens.
 
-    An encoder is optional and only loaded by the first clip.
+    A session has one row, or three while its logits are guided (see `FrameControls`). An encoder
+    is optional and only loaded by the first clip.
     """
 
     def __init__(
@@ -87,11 +90,9 @@ class CodecLanguageModel:
         depthformer: Depthformer,
         codec: Codec,
         *,
-        logit_guidance: bool = False,
         load_encoder: Callable[[], ClipEncoder] | None = None,
     ):
         self.spec = spec
-        self.logit_guidance = logit_guidance
         self._load_encoder = load_encoder
         self._encoder: ClipEncoder | None = None
         self.depthformer = depthformer
@@ -99,9 +100,17 @@ class CodecLanguageModel:
         self._cpu = cpu.CpuRunner(depthformer) if cpu.usable(depthformer) else None
         self._frame = step_function(depthformer)
 
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The sizes that are compiled; empty where any size costs nothing extra."""
+        on_cpu = mx.default_device() == mx.Device(mx.cpu)
+        return () if on_cpu else BATCH_SIZES
+
     def init_state(self) -> SessionState:
         """A fresh session: no codes before, nothing in the caches, the codec silent."""
-        rows = 3 if self.logit_guidance else 1
+        return self._fresh_state(1)
+
+    def _fresh_state(self, rows: int) -> SessionState:
         runner = self._cpu or self.depthformer
         return SessionState(Batched(runner.init_state(rows), 0, 1), self.codec.init_state())
 
@@ -117,10 +126,26 @@ class CodecLanguageModel:
     def generate(
         self, controls: Sequence[FrameControls], states: Sequence[Batched]
     ) -> tuple[NDArray[np.int32], list[Batched]]:
-        """The language model's part of a step: codes [n, codebooks] and new states."""
+        """The language model's part of a step: codes [n, codebooks] and new states.
+
+        Sessions whose logits are guided have more rows: they are a batch of their own.
+        """
+        codes = np.empty((len(controls), self.depthformer.spec.codebooks), np.int32)
+        after: dict[int, Batched] = {}
+        for guided in (False, True):
+            places = [i for i, c in enumerate(controls) if c.logit_guidance is guided]
+            if not places:
+                continue
+            before = [with_rows(states[i], GUIDED_ROWS if guided else 1) for i in places]
+            codes[places], new = self._generate([controls[i] for i in places], before)
+            after |= zip(places, new, strict=True)
+        return codes, [after[place] for place in range(len(controls))]
+
+    def _generate(
+        self, controls: Sequence[FrameControls], states: Sequence[Batched]
+    ) -> tuple[NDArray[np.int32], list[Batched]]:
         spec = self.depthformer.spec
-        tokens = self.depthformer.layout.tokens(controls)
-        rows = self._rows(tokens)
+        rows = self._rows(controls)
         noise = [
             session_noise(c.seed, c.frame_index + c.noise_shift, spec.codebooks, spec.codebook_size)
             for c in controls
@@ -132,12 +157,34 @@ class CodecLanguageModel:
             np.array([c.top_k for c in controls], np.int32),
             np.array([c.guidance[:2] for c in controls], np.float32),
         )
+        tree = gather(states)
+        before = self._told(controls, tree, rows.shape[1]) | self._held(controls, tree)
         if self._cpu is not None:
-            codes, tree = self._cpu.frame(*inputs, gather(states))
+            codes, tree = self._cpu.frame(*inputs, before)
             return codes, scatter(tree, len(states))
-        result, tree = self._frame(*map(mx.array, inputs), gather(states))
+        result, tree = self._frame(*map(mx.array, inputs), before)
         mx.eval(result, tree)
         return np.array(result), scatter(tree, len(states))
+
+    def _told(self, controls: Sequence[FrameControls], tree: Any, rows: int) -> Any:
+        """The batch's state as the model is told it: some models forget what the notes tell."""
+        if not self.depthformer.spec.forgets:
+            return tree
+        free = [not c.anew and c.notes.min() < 0 for c in controls]
+        if all(free):
+            return tree
+        kept = np.repeat(free, rows)[:, None].astype(np.int32)
+        if self._cpu is None:
+            kept = mx.array(kept)
+        return {**tree, "previous": tree["previous"] * kept + START * (1 - kept)}
+
+    def _held(self, controls: Sequence[FrameControls], tree: Any) -> dict[str, Any]:
+        """Which codes may be kept from the last frame, where they are picked near a mean."""
+        if not self.depthformer.spec.expects:
+            return {}
+        new, steady = self.depthformer.spec.hold
+        hold = np.array([new if c.anew else steady for c in controls], np.float32)
+        return {"last": tree["previous"], "hold": hold if self._cpu is not None else mx.array(hold)}
 
     def encode_clip(
         self, audio: NDArray[np.float32] | None
@@ -157,8 +204,8 @@ class CodecLanguageModel:
 
         The last frame's codes are what the next frame starts from; they are not in the caches yet.
         """
-        rows = self._rows(self.depthformer.layout.tokens([controls]))
-        fresh = self.init_state()
+        rows = self._rows([controls])
+        fresh = self._fresh_state(rows.shape[1])
         language, codec = fresh.language.own_tree(), fresh.codec
         first = np.array(self.depthformer.ids(mx.array(codes[:1])), np.int32)
         first = np.repeat(first, rows.shape[1], axis=0)
@@ -175,10 +222,11 @@ class CodecLanguageModel:
             yield
         return SessionState(Batched(language, 0, 1), codec)
 
-    def _rows(self, tokens: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Conditioning ids [n, channels] -> [n, rows, channels]."""
+    def _rows(self, controls: Sequence[FrameControls]) -> NDArray[np.int32]:
+        """Conditioning ids [n, rows, channels] of controls that are all guided alike."""
         layout = self.depthformer.layout
-        return layout.negatives(tokens) if self.logit_guidance else tokens[:, None]
+        tokens = layout.tokens(controls)
+        return layout.negatives(tokens) if controls[0].logit_guidance else tokens[:, None]
 
     def state_arrays(self, state: SessionState) -> Arrays:
         """See `interface.Resumable`."""
@@ -189,7 +237,10 @@ class CodecLanguageModel:
 
     def state_from_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> SessionState:
         """See `interface.Resumable`."""
-        fresh = self.init_state()
+        # What names a guided session's state is the number of its rows.
+        last = arrays.get(f"{LANGUAGE}.previous")
+        guided = last is not None and last.ndim == 2 and len(last) == GUIDED_ROWS
+        fresh = self._fresh_state(GUIDED_ROWS if guided else 1)
         check_arrays(arrays, self.state_arrays(fresh))
         # These become places in tables: the native code does not look twice.
         last = arrays[f"{LANGUAGE}.previous"]

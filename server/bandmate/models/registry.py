@@ -108,7 +108,7 @@ def has_large_products(bundle: Bundle) -> bool:
 
 
 def load_model(bundle: Bundle, precision: str = PRECISIONS[0]) -> tuple[Model, StyleEncoder | None]:
-    """Loads weights. Call on the inference thread, which then owns the model.
+    """Loads weights. Any thread; the inference thread then owns the model.
 
     The family's module in this package does it: `bandmate.models.<family>.load`. It is imported
     here and not before, so that MLX is only there where a network is really run.

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from bandmate.models.mrt2.codec import AnyDecoder
 from bandmate.models.mrt2.spectrostream.decoder import Decoder
 from bandmate.models.mrt2.spectrostream.encoder import Encoder
 from bandmate.models.mrt2.spectrostream.quantizer import Quantizer
@@ -18,12 +19,21 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 
 def check_codec(
-    quantizer: Quantizer, encoder: Encoder, decoder: Decoder, frame_samples: int, theirs: Arrays
+    quantizer: Quantizer,
+    encoder: Encoder,
+    decoders: Sequence[AnyDecoder],
+    frame_samples: int,
+    theirs: Arrays,
 ) -> FileReport:
-    """Compares everything in `spectrostream.npz`."""
+    """Compares everything in `spectrostream.npz`; streams with each of the decoders."""
     report = FileReport(FLOAT32_TOLERANCE)
     _check_encoder(report, quantizer, encoder, frame_samples, theirs)
-    _check_decoder(report, quantizer, decoder, frame_samples, theirs)
+    vectors = quantizer.decode(mx.array(np.asarray(theirs["codes_in"], np.int32)))
+    report.close("dec_embedding", np.array(vectors), theirs["dec_embedding"])
+    for decoder in decoders:
+        if isinstance(decoder, Decoder):
+            _check_clip(report, vectors, decoder, frame_samples, theirs)
+        _check_stream(report, vectors, decoder, theirs)
     return report
 
 
@@ -54,11 +64,9 @@ def _check_encoder(
             report.equal("codes_stream", codes, theirs["codes_stream"][index])
 
 
-def _check_decoder(
-    report: FileReport, quantizer: Quantizer, decoder: Decoder, samples: int, theirs: Arrays
+def _check_clip(
+    report: FileReport, vectors: mx.array, decoder: Decoder, samples: int, theirs: Arrays
 ) -> None:
-    vectors = quantizer.decode(mx.array(np.asarray(theirs["codes_in"], np.int32)))
-    report.close("dec_embedding", np.array(vectors), theirs["dec_embedding"])
     seen: dict[str, NDArray[np.float32]] = {}
 
     def keep(name: str, value: mx.array) -> None:
@@ -75,6 +83,10 @@ def _check_decoder(
     report.close("spectrogram_oneshot", ours, expected)
     report.close("wave_oneshot", np.array(audio)[0, late:], whole)
 
+
+def _check_stream(
+    report: FileReport, vectors: mx.array, decoder: AnyDecoder, theirs: Arrays
+) -> None:
     # Two sessions side by side, frame by frame, as the engine does it.
     state = decoder.init_state(2)
     frames = []

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 FLOAT32_TOLERANCE = 1e-4  # relative to an array's largest value
 # Rounding of 8-bit mantissas builds up over layers and differs between back ends.
 BFLOAT16_TOLERANCE = 4e-2
+INFINITE = sys.float_info.max  # which JSON can write, unlike infinity
 MISMATCH = 1.0  # the error of integers that are not all equal
 
 
@@ -22,25 +24,28 @@ class FileReport:
     Attributes:
         tolerance: largest error allowed.
         errors: array name -> largest error, relative to the array's largest value.
+        failure: why the file could not be checked to its end, or "".
     """
 
     tolerance: float
     errors: dict[str, float] = field(default_factory=dict)
+    failure: str = ""
 
     @property
     def worst(self) -> float:
-        return max(self.errors.values(), default=0.0)
+        return max(self.errors.values(), default=INFINITE if self.failure else 0.0)
 
     @property
     def passed(self) -> bool:
         """Something was compared, and nothing was too far off."""
-        return bool(self.errors) and self.worst <= self.tolerance
+        return bool(self.errors) and not self.failure and self.worst <= self.tolerance
 
     def close(self, name: str, ours: ArrayLike, theirs: ArrayLike) -> None:
-        """Compares numbers. Arrays of different shapes, or with NaN, are infinitely far apart."""
+        """Compares numbers. Arrays of different shapes, empty ones, or such with NaN on either side
+        are infinitely far apart."""
         a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-        if a.shape != b.shape or not np.isfinite(a).all():
-            error = float("inf")
+        if a.shape != b.shape or not a.size or not np.isfinite([a, b]).all():
+            error = INFINITE
         else:
             scale = max(float(np.abs(b).max(initial=0)), 1e-9)
             error = float(np.abs(a - b).max(initial=0)) / scale
@@ -49,7 +54,7 @@ class FileReport:
     def equal(self, name: str, ours: ArrayLike, theirs: ArrayLike, within: int = 0) -> None:
         """Compares integers, which may differ by `within`."""
         a, b = np.asarray(ours, np.int64), np.asarray(theirs, np.int64)
-        same = a.shape == b.shape and int(np.abs(a - b).max(initial=0)) <= within
+        same = a.shape == b.shape and a.size > 0 and int(np.abs(a - b).max(initial=0)) <= within
         self._note(name, 0.0 if same else MISMATCH)
 
     def _note(self, name: str, error: float) -> None:
@@ -62,4 +67,5 @@ class FileReport:
             "tolerance": self.tolerance,
             "passed": self.passed,
             "errors": self.errors,
+            **({"failure": self.failure} if self.failure else {}),
         }

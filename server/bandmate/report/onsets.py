@@ -22,6 +22,7 @@ WINDOW_SECONDS = 0.032  # long enough to tell a low note's partials from its nei
 HOP_SECONDS = 0.001
 SEARCH_SECONDS = 0.08  # an onset further away than this belongs to something else
 PARTIALS = 4
+AUDIBLE_DB = 40.0  # what is further under a note's loudest is not heard as its start
 RISE_DB = 6.0  # a rise smaller than this is not a note's start
 
 
@@ -85,10 +86,13 @@ def measure_onsets(
         level = 10 * np.log10(
             power[_bands(note.pitch, transform.f, sample_rate)].sum(axis=0) + 1e-9
         )
+        near = np.abs(times) <= SEARCH_SECONDS
+        # Out of silence the steepest rise in dB would be that of the first trace of a sound
+        level = np.maximum(level, level[near].max() - AUDIBLE_DB)
         rise = np.zeros_like(level)
         rise[step:-step] = level[2 * step :] - level[: -2 * step]
-        near = np.flatnonzero(np.abs(times) <= SEARCH_SECONDS)
-        best = near[_middle_of_peak(rise[near])]
+        places = np.flatnonzero(near)
+        best = places[_middle_of_peak(rise[places])]
         if rise[best] >= RISE_DB:
             errors.append(times[best] * 1e3)
     return OnsetReport(np.array(errors), len(notes))

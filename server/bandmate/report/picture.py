@@ -49,9 +49,7 @@ def draw(
     try:
         _draw_waveform(wave, audio, sample_rate)
         wave.set_title(title)
-        _draw_spectrogram(spectrum, audio.mean(axis=1), sample_rate)
-        for note in notes:
-            spectrum.add_patch(_box(note))
+        draw_spectrogram(spectrum, audio.mean(axis=1), sample_rate, notes)
         figure.savefig(path, dpi=100)
     finally:
         plt.close(figure)
@@ -73,7 +71,10 @@ def _draw_waveform(axes: plt.Axes, audio: NDArray[np.float32], sample_rate: int)
     axes.legend(loc="upper right")
 
 
-def _draw_spectrogram(axes: plt.Axes, mono: NDArray[np.float32], sample_rate: int) -> None:
+def draw_spectrogram(
+    axes: plt.Axes, mono: NDArray[np.float32], sample_rate: int, notes: Sequence[Note]
+) -> None:
+    """Draws a spectrogram of a mono sound with a box for each note over it, and its scale."""
     if len(mono) < WINDOW_SAMPLES:
         mono = np.pad(mono, (0, WINDOW_SAMPLES - len(mono)))
     frequencies, times, power = spectrogram(
@@ -92,6 +93,8 @@ def _draw_spectrogram(axes: plt.Axes, mono: NDArray[np.float32], sample_rate: in
     axes.set_ylim(_hz(LOWEST_PITCH), _hz(HIGHEST_PITCH))
     axes.set_ylabel("Hz; boxes: the notes played")
     axes.set_xlabel("seconds")
+    for note in notes:
+        axes.add_patch(_box(note))
 
 
 def _box(note: Note) -> Rectangle:

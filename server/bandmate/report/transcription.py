@@ -6,11 +6,16 @@ It needs the `eval` extra and basic-pitch's own model file; both come with the t
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import logging
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +47,39 @@ class NoteScore:
     bias_ms: float
 
 
+def middle_bias_ms(scores: Sequence[NoteScore]) -> float:
+    """Median bias of those scores that have one; NaN if none has."""
+    known = [score.bias_ms for score in scores if np.isfinite(score.bias_ms)]
+    return float(np.median(known)) if known else float("nan")
+
+
+def check() -> None:
+    """Raises TranscriberMissingError, saying what to do, where the judge is not installed."""
+    if any(importlib.util.find_spec(m) is None for m in ("basic_pitch", "onnxruntime", "mir_eval")):
+        raise TranscriberMissingError(
+            "Grading notes needs the transcriber Basic Pitch. Run `scripts/setup --tests`."
+        )
+
+
+@cache
+def _judge() -> Callable[[Path], Any]:
+    """From a WAV to the transcriber's notes; its network is loaded once for many pieces."""
+    check()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger().setLevel(logging.ERROR)  # it warns of back ends it does not need
+        import basic_pitch
+        from basic_pitch.inference import Model, predict
+
+        model = Model(Path(basic_pitch.__file__).parent / MODEL_FILE)
+
+    def transcribe(wav: Path) -> Any:
+        with contextlib.redirect_stdout(io.StringIO()):  # it tells its progress there
+            return predict(str(wav), model)[1]
+
+    return transcribe
+
+
 def score_notes(midi: Path, wav: Path, tolerance_seconds: float = 0.05) -> NoteScore:
     """Transcribes `wav` and compares its notes with those of `midi` (percussion left out).
 
@@ -53,20 +91,13 @@ def score_notes(midi: Path, wav: Path, tolerance_seconds: float = 0.05) -> NoteS
     Raises:
         TranscriberMissingError: basic-pitch or what it stands on is not installed.
     """
-    if any(importlib.util.find_spec(m) is None for m in ("basic_pitch", "onnxruntime", "mir_eval")):
-        raise TranscriberMissingError(
-            "Grading notes needs the transcriber Basic Pitch. Run `scripts/setup --tests`."
-        )
+    transcribe = _judge()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger().setLevel(logging.ERROR)  # it warns of back ends it does not need
-        import basic_pitch
         import mir_eval
         import pretty_midi
-        from basic_pitch.inference import Model, predict
 
-        model = Model(Path(basic_pitch.__file__).parent / MODEL_FILE)
-        _, transcription, _ = predict(str(wav), model)
+        transcription = transcribe(wav)
     written = [
         n for i in pretty_midi.PrettyMIDI(str(midi)).instruments if not i.is_drum for n in i.notes
     ]

@@ -15,6 +15,7 @@ class EventKind(Enum):
     CONTROL = auto()  # controller number, value 0..127
     ALL_NOTES_OFF = auto()  # -, - (all channels)
     CHANNEL_NOTES_OFF = auto()  # -, -
+    PITCH_BEND = auto()  # -, -1..1
     PARAMETER = auto()  # the `Parameter`, its value
 
 

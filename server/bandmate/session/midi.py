@@ -12,6 +12,7 @@ import mido
 from bandmate.errors import BandmateError
 from bandmate.session.events import Event, EventKind
 
+BEND_MAXIMUM = 8191
 DEFAULT_TEMPO = 500_000  # microseconds a beat until the file says otherwise, by the standard
 
 
@@ -73,17 +74,21 @@ def read_midi(path: Path, sample_rate: int) -> MidiClip:
             samples_per_tick = Fraction(
                 message.tempo * sample_rate, 1_000_000 * file.ticks_per_beat
             )
-        elif event := _event(message, round(position)):
+        elif event := event_of(message, round(position)):
             events.append(event)
     notes = sum(event.kind is EventKind.NOTE_ON for event in events)
     return MidiClip(tuple(events), round(position), notes)
 
 
-def _event(message: mido.Message, time: int) -> Event | None:
+def event_of(message: mido.Message, time: int) -> Event | None:
+    """The event of a MIDI message at a sample; None if it steers no model."""
     if message.type == "note_on" and message.velocity > 0:
         return Event(time, EventKind.NOTE_ON, message.channel, message.note, message.velocity)
     if message.type in ("note_on", "note_off"):
         return Event(time, EventKind.NOTE_OFF, message.channel, message.note)
     if message.type == "control_change":
         return Event(time, EventKind.CONTROL, message.channel, message.control, message.value)
+    if message.type == "pitchwheel":
+        bend = message.pitch / (BEND_MAXIMUM if message.pitch > 0 else BEND_MAXIMUM + 1)
+        return Event(time, EventKind.PITCH_BEND, message.channel, 0, bend)
     return None

@@ -32,6 +32,8 @@ class Parameter(IntEnum):
     MIDI_GATE = 13  # 1: silence while no note is held
     UNMASK_WIDTH = 14  # pitches beside a held one that are told to be off
     SEED = 15  # takes force with the next epoch, which carries it
+    TIMING = 16  # 0 tight: a note begins when it is played; 1 early: with its frame
+    LOGIT_GUIDANCE = 17  # 1: guidance acts on the logits too, not only as told to the model
 
 
 class Parameters:

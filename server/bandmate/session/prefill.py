@@ -22,11 +22,19 @@ class ClipError(BandmateError):
     """A sound file that cannot be read."""
 
 
-def read_clip(path: Path, spec: FrameSpec) -> NDArray[np.float32]:
+def read_clip(
+    path: Path, spec: FrameSpec, seconds: float = SECONDS_MAXIMUM, *, from_start: bool = False
+) -> NDArray[np.float32]:
     """The end of a sound file, at the model's rate and channels. Any thread; takes its time.
 
+    Args:
+        path: the file.
+        spec: the model's grid.
+        seconds: at most so much of it.
+        from_start: its beginning instead.
+
     Returns:
-        [samples, channels], at most `SECONDS_MAXIMUM` long.
+        [samples, channels].
 
     Raises:
         ClipError: the file cannot be read, or holds values that are no sound.
@@ -37,10 +45,10 @@ def read_clip(path: Path, spec: FrameSpec) -> NDArray[np.float32]:
         if not path.is_file():  # a pipe would be waited for
             raise ClipError(f"There is no sound file {path}. Choose another.")
         with AudioFile(str(path)) as file:
-            wanted = int(SECONDS_MAXIMUM * file.samplerate)
-            file.seek(max(0, file.frames - wanted))
+            wanted = int(seconds * file.samplerate)
+            file.seek(0 if from_start else max(0, file.frames - wanted))
             resampled = file.resampled_to(spec.sample_rate)
-            audio = resampled.read(SECONDS_MAXIMUM * spec.sample_rate)
+            audio = resampled.read(int(seconds * spec.sample_rate))
     except (OSError, ValueError, RuntimeError) as error:
         raise ClipError(
             f"{path} cannot be read as sound ({str(error).splitlines()[0]}). Choose another file."

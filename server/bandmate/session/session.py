@@ -24,11 +24,22 @@ from bandmate.models.interface import (
     StampedNote,
     StyleEncoder,
 )
+from bandmate.session.bend import PitchBend
 from bandmate.session.events import Event, EventKind
 from bandmate.session.gate import MidiGate
-from bandmate.session.notes import NoteTracker
+from bandmate.session.notes import (
+    CC_ALL_NOTES_OFF,
+    CC_ALL_SOUND_OFF,
+    CC_RESET_CONTROLLERS,
+    CHANNELS,
+    NoteTracker,
+)
 from bandmate.session.parameters import Parameter, Parameters
 from bandmate.session.style import StyleSlots
+
+CC_MODULATION = 1
+CONTROLLER_MAXIMUM = 127
+WHEEL_SLOT = 1  # the style slot that users call 2
 
 
 @dataclass(frozen=True)
@@ -68,8 +79,12 @@ class Session:
         self.styles = StyleSlots(encoder, conditioning.style_levels if conditioning else 0)
         self.parameters = Parameters(bundle.defaults)
         self._notes = NoteTracker(
-            self.spec.frame_samples, conditioning.onset_phases if conditioning else 0
+            self.spec.frame_samples,
+            conditioning.onset_phases if conditioning else 0,
+            conditioning.velocity_levels if conditioning else 1,
+            conditioning.note_history if conditioning else None,
         )
+        self._bend = PitchBend(self._notes)
         self._gate = MidiGate(
             self.spec.sample_rate, self.spec.frame_samples, self.spec.delay_samples
         )
@@ -85,6 +100,8 @@ class Session:
         self._pending: list[Event] = []
         self._carried: tuple[StampedNote, ...] = ()  # releases from frames that were left out
         self._notes.clear()
+        self._bend.clear()
+        self._wheel = 0.0
         self._gate.start(enabled=self.parameters.is_on(Parameter.MIDI_GATE))
 
     def reset(self, rotation: int = 0) -> None:
@@ -129,11 +146,12 @@ class Session:
         notes, stamped = self._notes.frame(
             strum=parameters.is_on(Parameter.STRUM),
             unmask_width=parameters.whole(Parameter.UNMASK_WIDTH),
+            early=parameters.is_on(Parameter.TIMING),
         )
         self._gains = self._gate.frame()
         carried, self._carried = self._carried, ()
         return FrameControls(
-            style=self.styles.codes(parameters.style_weights),
+            style=self._style(),
             notes=notes,
             drums=self._drums(),
             guidance=self._guidance(),
@@ -143,13 +161,14 @@ class Session:
             frame_index=self.frame_index,
             events=carried + stamped,
             noise_shift=self._noise_shift,
+            logit_guidance=self.parameters.is_on(Parameter.LOGIT_GUIDANCE),
+            anew=self._notes.anew,
         )
 
     def prefill_controls(self) -> FrameControls:
         """The conditioning under which sound is put before a stream: its style, any notes."""
-        parameters = self.parameters
         return FrameControls(
-            style=self.styles.codes(parameters.style_weights),
+            style=self._style(),
             notes=np.full(PITCHES, NOTE_MASKED, np.int32),
             drums=self._drums(),
             guidance=self._guidance(),
@@ -157,6 +176,7 @@ class Session:
             top_k=1,
             seed=self._seed,
             frame_index=0,
+            logit_guidance=self.parameters.is_on(Parameter.LOGIT_GUIDANCE),
         )
 
     def skip(self, frames: int) -> None:
@@ -207,18 +227,45 @@ class Session:
             self.parameters[parameter] = event.value
             if parameter is not Parameter.MIDI_GATE:
                 return
+        elif not 0 <= event.channel < CHANNELS or not 0 <= event.number < PITCHES:
+            return  # it can only come from a faulty sender
         elif kind is EventKind.NOTE_ON:
-            notes.note_on(event.channel, event.number, round(event.value), offset)
+            self._bend.note_on(event.channel, event.number, round(event.value), offset)
         elif kind is EventKind.NOTE_OFF:
-            notes.note_off(event.channel, event.number, offset)
+            self._bend.note_off(event.channel, event.number, offset)
+        elif kind is EventKind.PITCH_BEND:
+            self._bend.bend(event.channel, event.value, offset)
         elif kind is EventKind.CONTROL:
-            notes.control(event.channel, event.number, round(event.value), offset)
+            self._control(event, offset)
         elif kind is EventKind.ALL_NOTES_OFF:
             notes.all_notes_off(offset)
+            self._bend.release()
         elif kind is EventKind.CHANNEL_NOTES_OFF:
             notes.all_notes_off(offset, event.channel)
+            self._bend.release(event.channel)
         self._gate.move(
             offset,
             enabled=self.parameters.is_on(Parameter.MIDI_GATE),
             sounding=notes.sounding,
         )
+
+    def _control(self, event: Event, offset: int) -> None:
+        channel, number, value = event.channel, event.number, round(event.value)
+        self._notes.control(channel, number, value, offset)
+        self._bend.control(channel, number, value, offset)
+        if number == CC_ALL_SOUND_OFF or number >= CC_ALL_NOTES_OFF:
+            self._bend.release(channel)
+        elif number == CC_MODULATION:
+            self._wheel = value / CONTROLLER_MAXIMUM
+        elif number == CC_RESET_CONTROLLERS:
+            self._wheel = 0.0
+
+    def _style(self) -> NDArray[np.int32]:
+        """The blend of the slots; the modulation wheel moves it towards the second one."""
+        weights = self.parameters.style_weights
+        if self._wheel > 0.0:
+            weights = tuple(
+                (1.0 - self._wheel) * weight + self._wheel * (slot == WHEEL_SLOT)
+                for slot, weight in enumerate(weights)
+            )
+        return self.styles.codes(weights)

@@ -13,7 +13,7 @@ from bandmate.session.parameters import STYLE_SLOTS
 
 STYLE_MASKED = -1
 
-Embedding = NDArray[np.float32]
+Embedding = NDArray[np.float32] | NDArray[np.int32]
 
 
 class StyleSlots:
@@ -36,7 +36,11 @@ class StyleSlots:
         self._codes = np.full(levels, STYLE_MASKED, np.int32)
 
     def replace(self, embeddings: Mapping[int, Embedding]) -> None:
-        """Puts new embeddings [dim] in force for all slots at once; slots left out are empty."""
+        """Puts new embeddings [dim] in force for all slots at once; slots left out are empty.
+
+        A slot may hold style codes themselves, int32 [levels]. They cannot be blended: they are in
+        force if no other slot is filled, and left out otherwise.
+        """
         # One store of a new dict: the inference thread sees all of the old or all of the new.
         self._slots = {slot: e for slot, e in embeddings.items() if 0 <= slot < STYLE_SLOTS}
 
@@ -55,6 +59,12 @@ class StyleSlots:
 
     def _blend(self, slots: Mapping[int, Embedding], weights: Sequence[float]) -> NDArray[np.int32]:
         if self._encoder is None or not slots:
+            return np.full(self._levels, STYLE_MASKED, np.int32)
+        told = {slot for slot, e in slots.items() if np.issubdtype(e.dtype, np.integer)}
+        if told == slots.keys() and len(told) == 1:
+            return slots[min(told)].astype(np.int32)
+        slots = {slot: e for slot, e in slots.items() if slot not in told}
+        if not slots:
             return np.full(self._levels, STYLE_MASKED, np.int32)
         active = [(weights[slot], e) for slot, e in sorted(slots.items()) if weights[slot] > 0.0]
         if not active:

@@ -8,7 +8,6 @@ remains the definition, and runs everywhere else; tests hold the two together.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import mlx.core as mx
@@ -17,25 +16,37 @@ from mlx.utils import tree_map
 from numpy.typing import NDArray
 
 from bandmate.models.depthformer.depthformer import Depthformer
+from bandmate.models.depthformer.linear import Held
 from bandmate.models.depthformer.transformer import EPSILON
 from bandmate.models.depthformer.vocabulary import RESERVED
+from bandmate.models.threads import threads
+
+BYTE = 8  # bits of the quantised weights that the native runner reads
+Shared = NDArray[np.generic] | tuple[NDArray[np.generic], ...]
 
 try:
     from bandmate import _depthformer
 except ImportError:  # not built: MLX does it all
     _depthformer = None  # type: ignore[assignment]
 
+BUILT = _depthformer is not None
+
 
 def usable(depthformer: Depthformer) -> bool:
     """Whether this model would run on a CPU, and the native runner can do it."""
     on_cpu = mx.default_device() == mx.Device(mx.cpu)
     form = depthformer.form
-    held = form.dtype in (mx.float32, mx.bfloat16) and not form.bits
+    held = form.dtype in (mx.float32, mx.bfloat16) and form.bits in (0, BYTE)
     return _depthformer is not None and on_cpu and held
 
 
-def _shared(array: mx.array) -> NDArray[np.generic]:
-    """A matrix's memory as numpy sees it (bfloat16 as uint16); vectors in float32."""
+def _shared(held: Held) -> Shared:
+    """A matrix's memory as numpy sees it (bfloat16 as uint16, packed bytes as uint8 beside copies
+    of their scales and biases); vectors in float32."""
+    if isinstance(held, tuple):
+        packed, scales, biases = held
+        return np.array(packed, copy=False).view(np.uint8), _float32(scales), _float32(biases)
+    array = held
     if array.dtype == mx.bfloat16:
         array = array.view(mx.uint16) if array.ndim > 1 else array.astype(mx.float32)
         mx.eval(array)
@@ -46,19 +57,10 @@ def _float32(array: mx.array) -> NDArray[np.generic]:
     return np.array(array.astype(mx.float32) if array.dtype == mx.bfloat16 else array)
 
 
-def threads() -> int:
-    """Threads of one frame: as many as this process may run on, or BANDMATE_THREADS."""
-    named = os.environ.get("BANDMATE_THREADS", "")
-    if named.isdigit() and int(named) > 0:
-        return int(named)
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-
-
 class CpuRunner:
-    """Runs frames of a depthformer whose weights are float32 or bfloat16.
+    """Runs frames of a depthformer whose weights are float32, bfloat16 or 8-bit.
 
-    It computes in float32 either way: bfloat16 only halves what is read from memory, which is what
+    It computes in float32 in any case: smaller weights are less to read from memory, which is what
     takes the time. Its states are those of the MLX code, in numpy and float32.
     """
 
@@ -99,8 +101,18 @@ class CpuRunner:
         top_k: NDArray[np.int32],
         scales: NDArray[np.float32],
         state: dict[str, Any],
+        seen: dict[str, NDArray[np.float32]] | None = None,
     ) -> tuple[NDArray[np.int32], dict[str, Any]]:
-        """As `Depthformer.frame`, all codebooks."""
+        """As `Depthformer.frame`, all codebooks.
+
+        Args:
+            seen: takes what the frame went through: `temporal_out` [rows, width] and `logits`
+                [codebooks, rows, codebook_size], soft-capped and not guided.
+        """
+        if seen is not None:
+            spec, rows = self._model.spec, len(state["previous"])
+            seen["temporal_out"] = np.empty((rows, spec.temporal.width), np.float32)
+            seen["logits"] = np.empty((spec.codebooks, rows, spec.codebook_size), np.float32)
         sessions = len(temperature)
         before = [
             array
@@ -119,10 +131,13 @@ class CpuRunner:
             scales,
             state["previous"],
             state["frames"],
+            state.get("last", state["previous"]),
+            state.get("hold", np.ones(sessions, np.float32)),
             before,
             after,
             codes,
             following,
+            **(seen or {}),
         )
         layers = len(state["keys"])
         own, cross = after[: 2 * layers], after[2 * layers :]

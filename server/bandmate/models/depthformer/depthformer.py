@@ -16,8 +16,8 @@ import numpy as np
 
 from bandmate.models.bundle import ConditioningSpec, DepthformerSpec
 from bandmate.models.depthformer import weights as names
-from bandmate.models.depthformer.linear import Matrix, WeightFormat
-from bandmate.models.depthformer.sampling import guided, pick_codes
+from bandmate.models.depthformer.linear import Held, Matrix, WeightFormat
+from bandmate.models.depthformer.sampling import guided, pick_codes, pick_near_mean
 from bandmate.models.depthformer.transformer import Attention, layer_norm, push
 from bandmate.models.depthformer.vocabulary import RESERVED, START, ConditioningLayout
 from bandmate.models.depthformer.weights import Builder
@@ -46,8 +46,13 @@ class Depthformer:
         conditioning: ConditioningSpec,
         tensors: MutableMapping[str, mx.array],
         form: WeightFormat | None = None,
+        code_values: mx.array | None = None,
     ):
         """Builds the layers from `tensors` (checked by `checkpoint.checked_tensors`).
+
+        Args:
+            code_values: what codes stand for, float32 [codebooks, codebook_size, values]. With
+                them a code is picked near the mean of what is expected (`spec.expects`).
 
         The tensors used are removed from the mapping, so that they can be freed on the way.
         """
@@ -66,6 +71,9 @@ class Depthformer:
         self._depth_adapter: Matrix | None = None
         if spec.temporal.width != spec.depth.width:
             self._depth_adapter = build.matrix(names.DEPTH_ADAPTER)
+        self._depth_past_adapter: Matrix | None = None
+        if spec.depth_past:
+            self._depth_past_adapter = build.matrix(names.DEPTH_PAST_ADAPTER)
         self._depth_norm = [build.vector(names.DEPTH_NORM + k) for k in ("scale", "bias")]
         parts = [
             slice(RESERVED + k * spec.codebook_size, RESERVED + (k + 1) * spec.codebook_size)
@@ -74,6 +82,7 @@ class Depthformer:
         self._heads = build.matrices(names.LOGITS + "kernel", parts)
         bias = build.vector(names.LOGITS + "bias")
         self._head_biases = [bias[part] for part in parts]
+        self._code_values = code_values
         self._offsets = mx.array(self.layout.row_offsets())
         self._first_ids = mx.array([part.start for part in parts], mx.int32)
 
@@ -142,11 +151,19 @@ class Depthformer:
             observe(f"temporal_x{index}_ffn", x)
         return x, new
 
-    def depth(self, hidden: mx.array, pick: Pick, codebooks: int | None = None) -> mx.array:
+    def depth(
+        self,
+        hidden: mx.array,
+        pick: Pick,
+        codebooks: int | None = None,
+        previous: mx.array | None = None,
+    ) -> mx.array:
         """All depth steps of one frame.
 
         Args:
             hidden: [rows, temporal width].
+            previous: ids [rows, codebooks] of the frame before; only models with `depth_past`
+                look at them.
             pick: called with (codebook, features [rows, depth width]); returns codes int32 [rows].
             codebooks: how many to run; the rest get code 0. None: all.
 
@@ -157,8 +174,13 @@ class Depthformer:
         active = self.spec.codebooks if codebooks is None else codebooks
         codes = []
         x = hidden
+        past_codes = None
+        if self._depth_past_adapter is not None and previous is not None:
+            past_codes = self._depth_past_adapter.product(self._embedded(previous))
         for codebook in range(active):
             x = x if self._depth_adapter is None else self._depth_adapter.product(x)
+            if past_codes is not None:
+                x = x + past_codes[:, codebook]
             for index, layer in enumerate(self._depth):
                 query, key, value = layer.attention.project(x)
                 past = caches[index]
@@ -205,7 +227,8 @@ class Depthformer:
             temperature: float32 [n].
             top_k: int32 [n].
             scales: float32 [n, 2], logit guidance for style and notes; unused when r is 1.
-            state: of n * r rows, a session's rows side by side.
+            state: of n * r rows, a session's rows side by side. Beside that of `init_state`, `last`
+                (ids as `previous`, told or not) and `hold` (float32 [n]): see `pick_near_mean`.
             codebooks: depth steps to run; None is all.
 
         Returns:
@@ -218,10 +241,19 @@ class Depthformer:
         def pick(codebook: int, features: mx.array) -> mx.array:
             logits = self.logits(codebook, features).reshape(sessions, rows, -1)
             one = guided(logits, scales) if rows > 1 else logits[:, 0]
-            code = pick_codes(one, noise[:, codebook], temperature, top_k)
+            drawn = (one, noise[:, codebook], temperature, top_k)
+            if self._code_values is None:
+                code = pick_codes(*drawn)
+            else:
+                last = state.get("last", state["previous"]).reshape(sessions, rows, -1)[
+                    :, 0, codebook
+                ]
+                hold = state.get("hold", mx.ones((sessions,)))
+                values = self._code_values[codebook]
+                code = pick_near_mean(*drawn, values, last - self._first_ids[codebook], hold)
             return mx.repeat(code, rows) if rows > 1 else code
 
-        codes = self.depth(hidden, pick, codebooks)
+        codes = self.depth(hidden, pick, codebooks, state["previous"])
         new["previous"] = self.ids(codes)
         return codes.reshape(sessions, rows, -1)[:, 0], new
 
@@ -237,27 +269,27 @@ class Depthformer:
         new["previous"] = mx.repeat(self.ids(codes), rows, axis=0)
         return new
 
-    def named_arrays(self) -> dict[str, mx.array]:
-        """The plain matrices and vectors of every part by name, as the CPU runner wants them.
-
-        Raises:
-            ValueError: weights are quantised.
-        """
-        out = {
+    def named_arrays(self) -> dict[str, Held]:
+        """The matrices and vectors of every part by name, as the CPU runner wants them."""
+        out: dict[str, Held] = {
             "row_offsets": self._offsets,
-            "style_table": self._style_table.plain,
-            "style_adapter": self._style_adapter.plain,
+            "style_table": self._style_table.held,
+            "style_adapter": self._style_adapter.held,
             "regular_table": self._regular_table,
             "encoder_scale": self._encoder_norm[0],
             "encoder_bias": self._encoder_norm[1],
-            "code_table": self._code_table.plain,
+            "code_table": self._code_table.held,
             "depth_scale": self._depth_norm[0],
             "depth_bias": self._depth_norm[1],
         }
         if self._depth_adapter is not None:
-            out["depth_adapter"] = self._depth_adapter.plain
+            out["depth_adapter"] = self._depth_adapter.held
+        if self._depth_past_adapter is not None:
+            out["depth_past_adapter"] = self._depth_past_adapter.held
+        if self._code_values is not None:
+            out["code_values"] = self._code_values
         for index, (head, bias) in enumerate(zip(self._heads, self._head_biases, strict=True)):
-            out[f"head.{index}"] = head.plain
+            out[f"head.{index}"] = head.held
             out[f"head_bias.{index}"] = bias
         for stack, layers in (("temporal", self._temporal), ("depth", self._depth)):
             for index, layer in enumerate(layers):

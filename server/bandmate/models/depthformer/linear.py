@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
+Held = mx.array | tuple[mx.array, mx.array, mx.array]
+
 
 @dataclass(frozen=True)
 class WeightFormat:
@@ -54,11 +56,11 @@ class Matrix:
             self._values = mx.contiguous(values)
 
     @property
-    def plain(self) -> mx.array:
-        """The values [out, in]. Raises ValueError if they are quantised."""
-        if self._scales is not None:
-            raise ValueError("the matrix is quantised")
-        return self._values
+    def held(self) -> Held:
+        """The values [out, in], or what stands for them: packed, scales and biases."""
+        if self._scales is None or self._biases is None:
+            return self._values
+        return self._values, self._scales, self._biases
 
     def arrays(self) -> list[mx.array]:
         """What is held, for evaluation and for counting bytes."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXCLUDED = -0.7 * float(np.finfo(np.float32).max)  # finite, so that noise can be added to it
+SHARPEST = 0.05  # from this far below temperature 1 on, a draw is a single code
 _WORD = np.uint64(0xFFFFFFFF)
 
 
@@ -36,6 +37,47 @@ def pick_codes(
     threshold = mx.take_along_axis(mx.sort(logits, axis=-1), codes - kept, axis=-1)
     allowed = mx.where(logits < threshold, EXCLUDED, logits)
     return mx.argmax(allowed + temperature[:, None] * noise, axis=-1).astype(mx.int32)
+
+
+def pick_near_mean(
+    logits: mx.array,
+    noise: mx.array,
+    temperature: mx.array,
+    top_k: mx.array,
+    values: mx.array,
+    last: mx.array,
+    hold: mx.array,
+) -> mx.array:
+    """One code per row: the one nearest to the mean of what the `top_k` likeliest stand for.
+
+    Each weighs exp((logit + temperature * noise) / (1 - temperature)). The likeliest code is a poor
+    guess of a sound: quiet ones are few and likely, the many that are loud share the rest. At
+    temperature 0 nothing is drawn; towards 1 a single code outweighs all, as in `pick_codes`.
+
+    Args:
+        logits, noise, temperature, top_k: as in `pick_codes`.
+        values: float32 [codes, dims], what each code stands for.
+        last: int32 [n], the code of the frame before, or negative. It is kept while the square of
+            its distance from the mean is at most `hold` times the nearest one's: codes that
+            flicker are heard as new onsets.
+        hold: float32 [n].
+
+    Returns:
+        int32 [n].
+    """
+    codes = logits.shape[-1]
+    kept = mx.clip(top_k, 1, codes)[:, None]
+    threshold = mx.take_along_axis(mx.sort(logits, axis=-1), codes - kept, axis=-1)
+    left_out = logits < threshold
+    sharpness = mx.maximum(1 - temperature, SHARPEST)[:, None]
+    drawn = mx.where(left_out, EXCLUDED, (logits + temperature[:, None] * noise) / sharpness)
+    mean = mx.softmax(drawn, axis=-1) @ values
+    distance = mx.square(mean[:, None] - values).sum(axis=-1)
+    allowed = mx.where(left_out, -EXCLUDED, distance)
+    nearest = mx.argmin(allowed, axis=-1).astype(mx.int32)
+    far = mx.take_along_axis(distance, mx.maximum(last, 0)[:, None], axis=-1)[:, 0]
+    keeps = (last >= 0) & (far <= allowed.min(axis=-1) * hold)
+    return mx.where(keeps, last, nearest).astype(mx.int32)
 
 
 def guided(logits: mx.array, scales: mx.array) -> mx.array:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
-from bandmate.models.depthformer.linear import Matrix
+from bandmate.models.depthformer.linear import Held, Matrix
 
 EPSILON = 1e-6
 # The learned per-dimension scale is normalised so that a parameter of zero means 1/sqrt(d).
@@ -132,26 +132,26 @@ class Layer:
     cross: Attention | None
     feed_forward: FeedForward
 
-    def named_arrays(self) -> dict[str, mx.array]:
+    def named_arrays(self) -> dict[str, Held]:
         """The layer's matrices and vectors by name; `scale` only where it is not folded in."""
-        out = {
+        out: dict[str, Held] = {
             "ffn.pre": self.feed_forward.pre,
             "ffn.post": self.feed_forward.post,
-            "ffn.first": self.feed_forward.first.plain,
+            "ffn.first": self.feed_forward.first.held,
             "ffn.first_bias": self.feed_forward.first_bias,
-            "ffn.second": self.feed_forward.second.plain,
+            "ffn.second": self.feed_forward.second.held,
             "ffn.second_bias": self.feed_forward.second_bias,
         }
         for name, part in (("self", self.attention), ("cross", self.cross)):
             if part is None:
                 continue
             out[f"{name}.pre"], out[f"{name}.post"] = part.pre, part.post
-            out[f"{name}.projection"] = part.projection.plain
-            out[f"{name}.output"] = part.output.plain
+            out[f"{name}.projection"] = part.projection.held
+            out[f"{name}.output"] = part.output.held
             if part.scale is not None:
                 out[f"{name}.scale"] = part.scale
             if part.source is not None:
-                out[f"{name}.source"] = part.source.plain
+                out[f"{name}.source"] = part.source.held
         return out
 
 

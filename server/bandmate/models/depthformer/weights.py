@@ -31,6 +31,7 @@ CODE_TABLE = "decoder/decoder_embedding/embedding/embedding"
 TEMPORAL = "decoder/temporal_body/transformer/"
 DEPTH = "decoder/depth_body/transformer/"
 DEPTH_ADAPTER = "decoder/depth_body/depth_input_adapter/kernel"
+DEPTH_PAST_ADAPTER = "decoder/depth_body/past_input_adapter/kernel"
 DEPTH_NORM = "decoder/depth_body/final_ln/"
 LOGITS = "decoder/depth_body/to_logits/"
 
@@ -61,6 +62,8 @@ def shapes(spec: DepthformerSpec, conditioning: ConditioningSpec) -> Shapes:
     }
     if temporal.width != depth.width:
         out[DEPTH_ADAPTER] = (temporal.width, depth.width)
+    if spec.depth_past:
+        out[DEPTH_PAST_ADAPTER] = (temporal.width, depth.width)
     for index in range(temporal.layers):
         layer = f"{TEMPORAL}x_layers_{index}/"
         out |= _attention_shapes(layer + "self_attention/", temporal, temporal.width, sinks=True)

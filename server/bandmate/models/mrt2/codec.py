@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandmate.models.batching import Batched, gather, scatter
+from bandmate.models.mrt2.spectrostream.cpu import NativeDecoder
 from bandmate.models.mrt2.spectrostream.decoder import Decoder
 from bandmate.models.mrt2.spectrostream.quantizer import Quantizer
+
+AnyDecoder = Decoder | NativeDecoder
 
 
 class SpectroStreamCodec:
@@ -22,7 +25,7 @@ class SpectroStreamCodec:
         gain: factor on the decoder's output before it is clipped to -1..1.
     """
 
-    def __init__(self, quantizer: Quantizer, decoder: Decoder, gain: float):
+    def __init__(self, quantizer: Quantizer, decoder: AnyDecoder, gain: float):
         self.gain = gain
         self.quantizer, self.decoder = quantizer, decoder
 

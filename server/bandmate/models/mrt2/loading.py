@@ -20,6 +20,7 @@ from bandmate.models.mrt2.codec import SpectroStreamCodec
 from bandmate.models.mrt2.files import find_checkpoint, find_encoder, official_files
 from bandmate.models.mrt2.fused import separated
 from bandmate.models.mrt2.random_weights import random_tensors
+from bandmate.models.mrt2.spectrostream import cpu
 from bandmate.models.mrt2.spectrostream.decoder import Decoder
 from bandmate.models.mrt2.spectrostream.encoder import Encoder
 from bandmate.models.mrt2.spectrostream.quantizer import Quantizer
@@ -96,7 +97,8 @@ def below(tensors: Tensors, prefix: str) -> dict[str, mx.array]:
 
 def build_codec(tensors: Tensors, codec: SpectroStreamSpec, gain: float) -> SpectroStreamCodec:
     """The codec out of a whole checkpoint's tensors, which are taken out of it."""
-    decoder = Decoder(codec, below(tensors, DECODER_PREFIX))
+    kind = cpu.NativeDecoder if cpu.usable() else Decoder
+    decoder = kind(codec, below(tensors, DECODER_PREFIX))
     return SpectroStreamCodec(Quantizer(tensors.pop(QUANTIZER_KEY)), decoder, gain)
 
 
@@ -119,14 +121,12 @@ def load(
     bundle: Bundle,
     form: WeightFormat | None = None,
     *,
-    logit_guidance: bool = False,
     random: bool = False,
 ) -> CodecLanguageModel:
     """Loads a bundle of this family.
 
     Args:
         form: how the language model's weights are held; None is float32. The codec is float32.
-        logit_guidance: see `CodecLanguageModel`.
         random: make random weights up instead of reading a checkpoint.
 
     Raises:
@@ -154,6 +154,5 @@ def load(
         bundle.frame,
         depthformer,
         built,
-        logit_guidance=logit_guidance,
         load_encoder=load_clip_encoder,
     )

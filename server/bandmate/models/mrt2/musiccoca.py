@@ -25,6 +25,8 @@ VOCABULARY = "spm.model"
 START_ID = 1  # before the words; nothing follows them
 PADDING_ID = 0
 MASKED = -1  # a style level left to the model
+CODES_PREFIX = "musiccoca:"  # of a prompt that is codes, as the reference's applications take it
+CODES = 1024  # of a level
 AUDIO_RATE = 16000  # Hz, what the audio encoder hears
 EXTRA = "pip install 'bandmate[mrt2]'"
 
@@ -39,7 +41,10 @@ class TfliteModel:
             BundleError: it is missing or broken, or LiteRT is not installed.
         """
         if not path.is_file():
-            raise BundleError(f"{path} is missing. Download the model's style encoder.")
+            raise BundleError(
+                f"the style encoder's {path.name} is missing. Get it with `bandmate models "
+                f"download` and the model's name. It belongs in {path.parent}."
+            )
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -124,10 +129,19 @@ class MusicCoCa:
         # Interpreters and the vocabulary are shared by the prompt pool's threads.
         self._lock = threading.Lock()
 
-    def encode_text(self, text: str) -> Floats:
-        """Embedding [dim] of a prompt; the empty text is legal. Raises BundleError."""
+    def encode_text(self, text: str) -> Floats | NDArray[np.int32]:
+        """Embedding [dim] of a prompt; the empty text is legal.
+
+        `musiccoca:` and as many numbers as there are levels, with commas, are style codes.
+
+        Raises:
+            BundleError: a file is missing or broken, or a code is none.
+        """
+        if text.startswith(CODES_PREFIX):
+            return self._told_codes(text)
         with self._lock:
             encoder = self._model(TEXT_ENCODER)
+            self._model(QUANTIZER)  # `quantise` is for the inference thread: it must not fail there
             words, padding = encoder.place_of(np.int32), encoder.place_of(np.float32)
             ids = self._ids(text, encoder.input_size(words))
             rest = encoder.input_size(words) - len(ids)
@@ -152,6 +166,7 @@ class MusicCoCa:
         """
         with self._lock:
             preprocessor = self._model(AUDIO_PREPROCESSOR)
+            self._model(QUANTIZER)  # as for texts
             window = preprocessor.input_size(0)
             mono = resampled(audio.mean(axis=1), sample_rate, AUDIO_RATE)
             count = max(1, -(-len(mono) // window))
@@ -169,9 +184,21 @@ class MusicCoCa:
             codes = self._model(QUANTIZER).run({0: embedding.astype(np.float32)}).reshape(-1)
         if len(codes) < self._levels:
             raise BundleError(f"{self._folder / QUANTIZER} gives {len(codes)} codes only.")
-        out = codes[: self._levels].astype(np.int32)
-        out[self._active :] = MASKED
-        return out
+        return self._told(codes[: self._levels].astype(np.int32))
+
+    def _told_codes(self, text: str) -> NDArray[np.int32]:
+        words = text.removeprefix(CODES_PREFIX).split(",")
+        told = [int(word) for word in words if word.strip().isdecimal()]
+        if not len(words) == len(told) == self._levels or max(told) >= CODES:
+            raise BundleError(
+                f"'{CODES_PREFIX}' takes {self._levels} numbers of 0..{CODES - 1}, with commas."
+            )
+        return self._told(np.array(told, np.int32))
+
+    def _told(self, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The codes with those levels masked that are never told."""
+        codes[self._active :] = MASKED
+        return codes
 
     def _model(self, name: str) -> TfliteModel:
         if name not in self._models:

@@ -75,6 +75,30 @@ def _grouped(kernel: mx.array) -> mx.array:
     return mx.contiguous(mx.concatenate(shifted))
 
 
+def phase_kernels(kernel: mx.array, stride: tuple[int, int]) -> mx.array:
+    """A transposed convolution as plain ones, one for each output position within a stride.
+
+    Args:
+        kernel: [time, frequency, in, out], as it is stored.
+
+    Returns:
+        [stride, stride, taps in time, in frequency, in, out].
+    """
+    time, frequency, source, width = kernel.shape
+    taps = (-(-time // stride[0]), -(-frequency // stride[1]))
+    spare = [(0, t * s - k) for t, s, k in zip(taps, stride, kernel.shape, strict=False)]
+    # Stored kernels are flipped: element [-1 - i, -1 - j] scatters an input to offset (i, j).
+    scatter = mx.pad(kernel[::-1, ::-1], [*spare, (0, 0), (0, 0)])
+    split = scatter.reshape(taps[0], stride[0], taps[1], stride[1], source, width)
+    # Tap 0 meets the newest input: a correlation needs it last.
+    return split[::-1, :, ::-1].transpose(1, 3, 0, 2, 4, 5)
+
+
+def cut_positions(frequency: int, stride: int) -> int:
+    """Frequencies that a transposed convolution leaves out at the start."""
+    return (frequency - stride) // 2
+
+
 class TransposedConv:
     """A transposed convolution, causal in time, computed as a plain one.
 
@@ -85,18 +109,12 @@ class TransposedConv:
 
     def __init__(self, tensors: Mapping[str, mx.array], name: str, stride: tuple[int, int]):
         kernel = tensors[f"{name}/conv/kernel"].astype(mx.float32)
-        time, frequency, self._source, self._width = kernel.shape
+        self._source, self._width = kernel.shape[2:]
         self._stride = stride
-        self._taps = (-(-time // stride[0]), -(-frequency // stride[1]))
-        self._cut = (frequency - stride[1]) // 2
-        spare = [(0, t * s - k) for t, s, k in zip(self._taps, stride, kernel.shape, strict=False)]
-        # Stored kernels are flipped: element [-1 - i, -1 - j] scatters an input to offset (i, j).
-        scatter = mx.pad(kernel[::-1, ::-1], [*spare, (0, 0), (0, 0)])
-        split = scatter.reshape(
-            self._taps[0], stride[0], self._taps[1], stride[1], self._source, self._width
-        )
-        # Tap 0 meets the newest input: a correlation needs it last.
-        split = split[::-1, :, ::-1].transpose(1, 3, 5, 0, 2, 4)
+        self._cut = cut_positions(kernel.shape[1], stride[1])
+        phases = phase_kernels(kernel, stride)
+        self._taps = phases.shape[2:4]
+        split = phases.transpose(0, 1, 5, 2, 3, 4)
         self._kernel = mx.contiguous(split.reshape(-1, *self._taps, self._source))
         self._bias = tensors[f"{name}/conv/bias"].astype(mx.float32)
         mx.eval(self._kernel, self._bias)
