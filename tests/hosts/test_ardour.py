@@ -47,7 +47,7 @@ def check_on_time(audio: np.ndarray, begin: int, rate: int, live: bool = False) 
 def test_vst3_lands_on_the_grid(vst3_session: ardour.Session) -> None:
     assert vst3_session.latency > 0
     put_notes(vst3_session.file, NOTES, SECONDS)
-    check_on_time(vst3_session.export(), 0, vst3_session.rate)
+    check_on_time(vst3_session.repeated_export(), 0, vst3_session.rate)
     # The server has started meanwhile; a recording is live, nothing waits for it.
     take = vst3_session.record(SECONDS, warm_up=3.0)
     check_on_time(take.audio, take.position, vst3_session.rate, live=True)
@@ -63,7 +63,7 @@ def test_lv2_lands_on_the_grid(live_home: Sandbox, lv2: Path) -> None:
 
 def test_volume_automation_is_followed(vst3_session: ardour.Session) -> None:
     put_notes(vst3_session.file, [(0.5, 3.4, 69, 100)], SECONDS)
-    vst3_session.automate("Volume", (0, 0.8), (2, 0.8), (2.05, 0.5), (4, 0.5))
+    vst3_session.automate(Volume=[(0, 0.8), (2, 0.8), (2.05, 0.5), (4, 0.5)])
     audio = vst3_session.export()[:, 0]
     loud, soft = np.abs(audio[60000:90000]).max(), np.abs(audio[110000:170000]).max()
     assert 0 < soft < 0.6 * loud

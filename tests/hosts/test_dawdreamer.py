@@ -12,6 +12,7 @@ from support.plugin_ids import LV2_URI
 from support.sandbox import Sandbox
 
 PROGRAM = Path(__file__).parent / "programs" / "dawdreamer_notes.py"
+STATE_PROGRAM = PROGRAM.with_name("dawdreamer_state.py")
 pytest.importorskip("dawdreamer")
 
 
@@ -46,3 +47,21 @@ def test_volume_follows_an_array(live_home: Sandbox) -> None:
     level = np.abs(audio[0])
     first, last = report["notes"][0] + report["latency"], report["notes"][-1] + report["latency"]
     assert level[first + 2000 : first + 4000].max() > 4 * level[last + 2000 : last + 4000].max() > 0
+
+
+@pytest.mark.parametrize(("rate", "block"), [(48000, 512), (44100, 2048)])
+def test_parameters_state_and_ten_minutes(live_home: Sandbox, rate: int, block: int) -> None:
+    plugin = str(live_home.home / ".vst3" / "Bandmate.vst3")
+    seconds = 600  # long enough for any drift to show: each note's own sample, to the end
+    report = live_home.python(
+        STATE_PROGRAM, plugin, str(rate), str(block), str(seconds), live_home.root
+    )
+    before, moved, loaded = report["before"], report["moved"], report["loaded"]
+    assert sum(moved[name] != before[name] for name in before) > 15
+    assert loaded == moved
+    audio = np.load(live_home.root / "audio.npy")
+    np.testing.assert_array_equal(audio[0], audio[1])
+    expected = [at + report["latency"] for at in report["notes"]]
+    heard = clicks(audio[0])
+    assert len(heard) == len(expected) > 190
+    assert np.abs(np.subtract(heard, expected)).max() <= (0 if rate == 48000 else 1)

@@ -29,6 +29,8 @@ PARAMETERS = {
     "drum_guidance": 1.0,
     "unmask_width": 12,
 }
+# The plugin's own, which would change the loudest samples
+PLUGIN_PARAMETERS = {"limiter": False}
 OPTIONS = {"style_guidance": "guidance_style", "note_guidance": "guidance_notes"}
 OPTIONS["drum_guidance"] = "guidance_drums"
 
@@ -43,7 +45,7 @@ def home() -> Iterator[Sandbox]:
 
 def by_plugin(place: Sandbox, seed: int, **job) -> np.ndarray:
     """The plugin's sound with the reported latency taken off."""
-    parameters = {**PARAMETERS, "seed": seed}
+    parameters = {**PARAMETERS, **PLUGIN_PARAMETERS, "seed": seed}
     report, audio = play_file(
         place, PIECE, SECONDS + 1.0, styles=[STYLE], parameters=parameters, **job
     )

@@ -22,9 +22,12 @@ STYLES = ["warm piano", "späte Nacht, 60s soul ♪", "", 'quotes " & <tags>', "
 
 
 def changed_values(plugin) -> dict[str, str]:
-    """Moves every parameter away from where it is and returns what the plugin made of it."""
-    for parameter in plugin.parameters.values():
-        if parameter.is_automatable:
+    """Moves every parameter away from where it is and returns what the plugin made of it.
+
+    All but the program, which is no value of its own: it would set the others.
+    """
+    for key, parameter in plugin.parameters.items():
+        if parameter.is_automatable and key != "program":
             parameter.raw_value = 1.0 - parameter.raw_value if parameter.num_steps == 2 else 0.37
     return shown(plugin)
 

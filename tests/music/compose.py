@@ -8,15 +8,18 @@ Notation: `C4:1` is a note of one beat, `r:0.5` a rest, `[C3 E3 G3]:2` a chord, 
 the eye alone. A voice is read from its first beat on; voices sound together.
 """
 
+import random
 import re
 import sys
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mido
 
 TICKS_PER_BEAT = 480
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 TOKEN = re.compile(r"(?P<what>\[[^\]]+\]|[A-Gr][#b]?-?\d*):(?P<length>[\d.]+)")
 
 
@@ -63,6 +66,50 @@ def notes(voice: Voice, beats_per_bar: int) -> list[tuple[float, float, int, int
                 found.append((beat, length * voice.legato, key, voice.velocity + accent))
         beat += length
     return found
+
+
+def moved(piece: Piece, semitones: int) -> Piece:
+    """The piece in another key."""
+
+    def name(match: re.Match) -> str:
+        key = pitch(match[0]) + semitones
+        letter = NAMES[key % 12]
+        return f"{letter}{key // 12 - 1}"
+
+    voices = tuple(
+        replace(voice, text=re.sub(r"[A-G][#b]?-?\d+", name, voice.text)) for voice in piece.voices
+    )
+    return replace(piece, voices=voices)
+
+
+def played(piece: Piece) -> mido.MidiFile:
+    """The piece as hands play it: no two onsets exactly on a grid, no two strokes alike.
+
+    Onsets stray by some 8 ms (at most 20), chords are not quite together, velocities vary by a few
+    steps. The same piece is always played alike.
+    """
+    chance = random.Random(zlib.crc32(piece.name.encode()))
+    seconds = 60 / piece.bpm
+    found = []
+    for voice in piece.voices:
+        for beat, length, key, velocity in notes(voice, piece.beats_per_bar):
+            stray = max(-0.02, min(0.02, chance.gauss(0.0, 0.008)))
+            start = max(0.0, beat * seconds + stray)
+            loud = max(1, min(127, velocity + round(chance.gauss(0, 4))))
+            found.append((start, start + length * seconds, key, loud))
+    events = []
+    for number, (start, end, key, velocity) in enumerate(sorted(found)):
+        later = [s for s, _, k, _ in sorted(found)[number + 1 :] if k == key]
+        end = min([end, *(s - 0.012 for s in later)])  # a key is up before it is struck again
+        events += [(round(start * 1e3), 1, key, velocity), (round(end * 1e3), 0, key, 0)]
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=piece.name)])
+    track.append(mido.MetaMessage("set_tempo", tempo=500_000))
+    now = 0
+    for time, on, key, velocity in sorted(events):
+        kind = "note_on" if on else "note_off"
+        track.append(mido.Message(kind, note=key, velocity=velocity, time=time - now))
+        now = time
+    return mido.MidiFile(type=0, ticks_per_beat=500, tracks=[track])
 
 
 def midi_file(piece: Piece) -> mido.MidiFile:
@@ -206,7 +253,15 @@ def main() -> None:
         smf = midi_file(piece)
         smf.save(folder / f"{name}.mid")
         print(f"{name}.mid: {smf.length:.1f} s, {piece.bpm:g} beats a minute")
+    from yardstick import YARDSTICK  # it is written in this file's notation
+
+    (folder / "yardstick").mkdir(exist_ok=True)
+    for name, piece in YARDSTICK.items():
+        smf = played(piece)
+        smf.save(folder / "yardstick" / f"{name}.mid")
+        print(f"yardstick/{name}.mid: {smf.length:.1f} s, {piece.bpm:g} beats a minute")
 
 
 if __name__ == "__main__":
+    sys.modules["compose"] = sys.modules["__main__"]
     main()

@@ -31,7 +31,7 @@ def test_no_item_is_lost_torn_or_reordered(python_role, stress_peer, tmp_path):
         try:
             peer = Peer(segment, EVENTS, FRAMES)
             peer.run(python_role, other.poll)
-            output, errors = other.communicate(timeout=60)
+            output, errors = other.communicate(timeout=180)
         finally:
             other.kill()
             other.wait()
@@ -51,7 +51,7 @@ def test_the_test_sees_a_damaged_frame(stress_peer, tmp_path):
         frame[1919, 1] += 2.0**-24
         assert segment.write_input_frame(1, 0, frame)
         command = [stress_peer, "server", path, "0", "1"]
-        other = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        other = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert other.returncode == 1
     assert "frame 0 is wrong" in other.stderr
 
@@ -63,6 +63,6 @@ def test_the_test_sees_a_lost_event(stress_peer, tmp_path):
         assert segment.push_events(events[events["time"] != 5]) == 9
         segment.publish(1, 10)
         command = [stress_peer, "server", path, "10", "0"]
-        other = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        other = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert other.returncode == 1
     assert "event 5 is wrong" in other.stderr

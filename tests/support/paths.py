@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MUSIC = ROOT / "tests" / "music"
-PLUGIN_BUILD = ROOT / "build" / "plugin"
+PLUGIN_BUILD = Path(os.environ.get("BANDMATE_PLUGIN_BUILD") or ROOT / "build" / "plugin")
 
 
 def built(name: str) -> Path:

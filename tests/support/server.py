@@ -14,10 +14,15 @@ from support.waiting import wait_for
 
 
 @contextmanager
-def running_server(sandbox: Sandbox, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`bandmate serve` with these arguments, ready for plugins; ended afterwards."""
+def running_server(
+    sandbox: Sandbox, *arguments: str, prefix: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[str]]:
+    """`bandmate serve` with these arguments, ready for plugins; ended afterwards.
+
+    `prefix`: what to put before the command, e.g. the machine to run it on.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "bandmate", "serve", *arguments],
+        [*prefix, sys.executable, "-m", "bandmate", "serve", *arguments],
         env=sandbox.environment,
         cwd=ROOT,
         stderr=subprocess.PIPE,
@@ -36,7 +41,7 @@ def running_server(sandbox: Sandbox, *arguments: str) -> Iterator[subprocess.Pop
         if process.poll() is None:
             process.terminate()
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=90)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], what: str, limit: float = 30.0) -> T:
+def wait_for(condition: Callable[[], T], what: str, limit: float = 90.0) -> T:
     """The first true value of `condition`.
 
     Raises:

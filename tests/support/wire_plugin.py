@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,8 @@ from bandmate.link.client import Client
 from bandmate.models.bundle import Bundle
 from bandmate.models.registry import find_bundle
 from support.waiting import wait_for
+
+BEAT_SECONDS = 0.1
 
 _numbers = itertools.count(1)
 
@@ -46,11 +51,13 @@ class WirePlugin:
         flags: the frames' flags, by (epoch, index).
     """
 
-    def __init__(self, folder: Path, model: str = "testtone", **slots: int) -> None:
+    def __init__(
+        self, folder: Path, model: str = "testtone", client: Client | None = None, **slots: int
+    ) -> None:
         self.folder = folder
         self.bundle: Bundle = find_bundle(model)
         self.spec = self.bundle.frame
-        self.client = Client.connect(folder)
+        self.client = client or Client.connect(folder)
         self.path = folder / f"segment-{os.getpid()}-{next(_numbers)}"
         self.segment = wire.Segment.create(
             self.path,
@@ -107,6 +114,23 @@ class WirePlugin:
         self.segment.publish(self.epoch, until)
         self.position = until
 
+    @contextlib.contextmanager
+    def beating(self) -> Iterator[None]:
+        """Beats meanwhile, as the link's own thread does whatever the audio thread waits for."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BEAT_SECONDS):
+                self.segment.plugin_beat()
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
     def drain(self) -> None:
         """Takes all frames out of the ring."""
         while (frame := self.segment.read_frame()) is not None:
@@ -120,7 +144,12 @@ class WirePlugin:
         def there() -> bool:
             self.segment.plugin_beat()
             self.drain()
-            return (self.epoch, index) in self.frames
+            if (self.epoch, index) in self.frames:
+                return True
+            if self.segment.server_state in (wire.ServerState.FAILED, wire.ServerState.CLOSED):
+                self.client.receive(1.0)
+                raise AssertionError(f"session {self.session} is over: {self.client.pushes}")
+            return False
 
         wait_for(there, f"frame {index} of epoch {self.epoch}")
         return self.frames[self.epoch, index]

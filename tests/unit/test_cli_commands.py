@@ -74,7 +74,7 @@ def test_render_interrupted_leaves_nothing(sandbox: Sandbox, tmp_path):
     )
     wait_for(lambda: list(tmp_path.glob(".o.wav*")), "the first frames")
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert b"Traceback" not in errors
     assert [path.name for path in tmp_path.iterdir()] == ["hour.mid"]
@@ -199,7 +199,7 @@ def test_plugin_install_measures(sandbox: Sandbox, tmp_path):
     assert done.returncode == 0, done.stderr
     settings = json.loads((sandbox.config / "engine.json").read_text())
     budgets = {model["name"]: model["budget_ms"] for model in settings["models"]}
-    assert budgets["testtone"] >= 2.0
+    assert 0.0 < budgets["testtone"] < 40.0
 
 
 def test_plugin_install_without_a_build(sandbox: Sandbox, tmp_path):

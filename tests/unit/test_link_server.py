@@ -163,9 +163,6 @@ def test_a_live_stream_far_behind_goes_on_at_the_present(server, sandbox):
         assert clicks(plugin.wait_frame(250)) == [3]
 
 
-# Seen to lose its tenth session now and then after the tests above, never alone: not understood.
-@pytest.mark.flaky(reruns=6, reruns_delay=3)
-@pytest.mark.timeout(90)
 def test_many_sessions_play_together(server, sandbox):
     plugins = [WirePlugin(sandbox.runtime) for _ in range(10)]
     try:
@@ -178,6 +175,8 @@ def test_many_sessions_play_together(server, sandbox):
                 plugin.publish(end)
         for n, plugin in enumerate(plugins):
             for k in range(6):
+                for other in plugins:  # as each one's own thread does while we wait for this one
+                    other.segment.plugin_beat()
                 plugin.wait_frame(k)
             sound = np.concatenate([plugin.frames[1, k] for k in range(6)])
             assert clicks(sound) == [n + 10, 3 * 1920 + n]
@@ -352,6 +351,8 @@ def test_a_silent_plugin_is_closed_and_told_why(server, sandbox):
         assert isinstance(push, messages.Closed)
         assert push.session == plugin.session
         assert "silent" in push.reason
+        with pytest.raises(RefusedError, match=r"is over.*silent"):
+            other.client.request(messages.Status(plugin.session))
         assert plugin.segment.server_state == wire.ServerState.FAILED
         assert clicks(other.play(2, taps([9]))) == [9]
 
@@ -462,7 +463,7 @@ def test_stop_and_status_commands(sandbox):
             assert [s["model"] for s in report["sessions"]] == ["testtone"]
         done = sandbox.bandmate("serve", "--stop")
         assert done.returncode == 0, done.stderr
-        server.wait(10)
+        server.wait(60)
     done = sandbox.bandmate("serve", "--stop")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

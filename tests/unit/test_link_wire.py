@@ -55,6 +55,11 @@ def test_every_velocity_and_controller_value_survives_the_wire():
     assert to_event((5, int(wire.EventType.NOTE_ON), 0, 60, 1e-9, 0)).value == 1
 
 
+def test_a_bend_survives_the_wire():
+    bent = to_event((5, int(wire.EventType.PITCH_BEND), 3, 0, -0.25, 0))
+    assert bent == Event(5, EventKind.PITCH_BEND, 3, 0, -0.25)
+
+
 def test_notes_off_of_one_channel_or_all():
     kind = int(wire.EventType.ALL_NOTES_OFF)
     assert to_event((1, kind, wire.ANY_CHANNEL, 0, 0.0, 0)).kind is EventKind.ALL_NOTES_OFF
@@ -62,7 +67,7 @@ def test_notes_off_of_one_channel_or_all():
 
 
 def test_records_that_steer_no_model_are_left_out():
-    for kind in (wire.EventType.TRANSPORT, wire.EventType.PITCH_BEND, wire.EventType.PRESSURE):
+    for kind in (wire.EventType.TRANSPORT, wire.EventType.PRESSURE):
         assert to_event((1, int(kind), 0, 0, 0.5, 0)) is None
 
 

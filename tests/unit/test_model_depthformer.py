@@ -14,6 +14,7 @@ blas.activate()
 
 import mlx.core as mx  # noqa: E402  (MLX must come after the BLAS)
 
+from bandmate.models.batching import Batched  # noqa: E402
 from bandmate.models.bundle import (  # noqa: E402
     BundleError,
     ConditioningSpec,
@@ -24,7 +25,6 @@ from bandmate.models.bundle import (  # noqa: E402
 from bandmate.models.depthformer import cpu, weights  # noqa: E402
 from bandmate.models.depthformer.checkpoint import checked_tensors, load_tensors  # noqa: E402
 from bandmate.models.depthformer.depthformer import Depthformer  # noqa: E402
-from bandmate.models.depthformer.linear import WeightFormat  # noqa: E402
 from bandmate.models.depthformer.sampling import session_noise  # noqa: E402
 from bandmate.models.depthformer.vocabulary import guidance_bin  # noqa: E402
 from bandmate.models.interface import PITCHES, FrameControls, FrameSpec  # noqa: E402
@@ -41,6 +41,8 @@ SPEC = DepthformerSpec(
     temporal=TransformerSpec(2, 48, 80, 3, 16, 5, 3),
     depth=TransformerSpec(2, 32, 72, 2, 16, 3),
 )
+SEES_PAST = replace(SPEC, depth_past=True)
+EXPECTS = replace(SPEC, expects=True, hold=(1.0, 1.3))
 FRAMES = 12
 
 
@@ -55,20 +57,28 @@ class SilentCodec:
         audio[:, : codes.shape[1], 0] = codes
         return audio, [state + 1 for state in states]
 
+    def state_tree(self, state):
+        return {"frames": np.array([state])}
 
-def make_model(*, native: bool, guided: bool = False) -> CodecLanguageModel:
-    tensors = random_tensors(weights.shapes(SPEC, CONDITIONING))
-    depthformer = Depthformer(SPEC, CONDITIONING, tensors)
-    assert cpu.usable(depthformer), "the native runner is not built"
-    model = CodecLanguageModel(
-        FrameSpec(48000, 8, 2, 0), depthformer, SilentCodec(), logit_guidance=guided
+    def state_from_tree(self, tree):
+        return int(tree["frames"][0])
+
+
+def make_model(*, native: bool, spec: DepthformerSpec = SPEC) -> CodecLanguageModel:
+    tensors = random_tensors(weights.shapes(spec, CONDITIONING))
+    shape = (spec.codebooks, spec.codebook_size, 3)
+    values = mx.array(np.random.default_rng(1).normal(size=shape).astype(np.float32))
+    depthformer = Depthformer(
+        spec, CONDITIONING, tensors, code_values=values if spec.expects else None
     )
+    assert cpu.usable(depthformer), "the native runner is not built"
+    model = CodecLanguageModel(FrameSpec(48000, 8, 2, 0), depthformer, SilentCodec())
     if not native:
         model._cpu = None
     return model
 
 
-def controls(frame: int, seed: int = 0) -> FrameControls:
+def controls(frame: int, seed: int = 0, guided: bool = False) -> FrameControls:
     rng = np.random.default_rng(frame * 1000 + seed)
     return FrameControls(
         style=rng.integers(-1, 8, 3).astype(np.int32),
@@ -79,13 +89,14 @@ def controls(frame: int, seed: int = 0) -> FrameControls:
         top_k=20,
         seed=seed,
         frame_index=frame,
+        logit_guidance=guided,
     )
 
 
-def play(model: CodecLanguageModel, seed: int = 0, frames: int = FRAMES) -> np.ndarray:
+def play(model: CodecLanguageModel, seed: int = 0, guided=lambda _: False) -> np.ndarray:
     state, out = model.init_state(), []
-    for frame in range(frames):
-        (audio,), (state,) = model.step([controls(frame, seed)], [state])
+    for frame in range(FRAMES):
+        (audio,), (state,) = model.step([controls(frame, seed, guided(frame))], [state])
         out.append(audio[: SPEC.codebooks, 0])
     return np.stack(out).astype(int)
 
@@ -110,6 +121,32 @@ def test_session_plays_the_same_alone_and_in_any_row(model):
             assert (audio[: SPEC.codebooks, 0].astype(int) == alone[seed][frame]).all()
 
 
+@pytest.mark.parametrize("native", [True, False], ids=["native", "mlx"])
+def test_a_model_that_forgets_is_told_its_past_only_where_it_is_free(native):
+    spec = replace(SEES_PAST, forgets=True)
+    forgets, remembers = (make_model(native=native, spec=s) for s in (spec, SEES_PAST))
+
+    def after(model: CodecLanguageModel, code: int, told: int, anew: bool) -> tuple[int, ...]:
+        state = model.init_state()
+        tree = state.language.own_tree()
+        ids = np.full((1, SPEC.codebooks), 6 + code, np.int32)
+        ids += np.arange(SPEC.codebooks, dtype=np.int32) * SPEC.codebook_size
+        tree["previous"] = ids if native else mx.array(ids)
+        state = replace(state, language=Batched(tree, 0, 1))
+        notes = np.where(np.arange(128) < told, 0, -1).astype(np.int32)
+        given = replace(controls(0), notes=notes, anew=anew)
+        (audio,), _ = model.step([given], [state])
+        return tuple(audio[: SPEC.codebooks, 0].astype(int))
+
+    def ways(model: CodecLanguageModel, told: int, anew: bool) -> int:
+        return len({after(model, code, told, anew) for code in range(5)})
+
+    assert ways(forgets, told=128, anew=False) == 1
+    assert ways(forgets, told=127, anew=True) == 1
+    assert ways(forgets, told=127, anew=False) > 1
+    assert ways(remembers, told=128, anew=True) > 1
+
+
 def test_states_are_not_modified(model):
     first = model.init_state()
     (one,), _ = model.step([controls(0)], [first])
@@ -123,13 +160,65 @@ def test_seeds_and_frames_differ(model):
 
 
 @pytest.mark.parametrize("guided", [False, True])
-def test_native_runner_plays_what_mlx_plays(guided):
-    native = play(make_model(native=True, guided=guided))
-    assert (native == play(make_model(native=False, guided=guided))).all()
+@pytest.mark.parametrize("spec", [SPEC, SEES_PAST, EXPECTS], ids=["plain", "sees past", "expects"])
+def test_native_runner_plays_what_mlx_plays(spec, guided):
+    native, mlx = (
+        play(make_model(native=native, spec=spec), guided=lambda _: guided)
+        for native in (True, False)
+    )
+    assert (native == mlx).all()
 
 
-def test_native_runner_is_as_exact_as_mlx():
-    model = make_model(native=True)
+def test_a_depth_decoder_that_sees_the_past_plays_otherwise_for_another_past():
+    model = make_model(native=True, spec=SEES_PAST)
+    runner = model._cpu
+    tokens = model.depthformer.layout.tokens([controls(0)])[:, None]
+    noise = np.zeros((1, SPEC.codebooks, SPEC.codebook_size), np.float32)
+    rest = (np.zeros(1, np.float32), np.ones(1, np.int32), np.zeros((1, 2), np.float32))
+    picked = set()
+    for shift in range(4):
+        state = runner.init_state(1)
+        ids = np.arange(SPEC.codebooks) * SPEC.codebook_size + 6 + shift
+        state["previous"] = ids[None].astype(np.int32)
+        codes, _ = runner.frame(tokens, noise, *rest, state)
+        picked.add(tuple(codes[0]))
+    assert len(picked) > 1
+
+
+def always(_: int) -> bool:
+    return True
+
+
+def now_and_then(frame: int) -> bool:
+    return frame % 5 in (2, 3)
+
+
+def test_guided_sessions_play_the_same_beside_others(model):
+    """Guidance of the logits is each session's own, and may come and go."""
+    kinds = (lambda _: False, always, now_and_then, always)
+    alone = [play(model, seed, guided) for seed, guided in enumerate(kinds)]
+    assert (play(model, 1) != alone[1]).any()
+    assert (alone[2][:3] == play(model, 2)[:3]).any()
+    assert (alone[2] != play(model, 2)).any()
+    states = [model.init_state() for _ in kinds]
+    for frame in range(FRAMES):
+        now = [controls(frame, seed, guided(frame)) for seed, guided in enumerate(kinds)]
+        frames, states = model.step(now, states)
+        for seed, audio in enumerate(frames):
+            assert (audio[: SPEC.codebooks, 0].astype(int) == alone[seed][frame]).all()
+
+
+def test_a_guided_state_outlives_the_process(model):
+    (_,), (state,) = model.step([controls(0, guided=True)], [model.init_state()])
+    kept = {name: value.copy() for name, value in model.state_arrays(state).items()}
+    (on,), _ = model.step([controls(1, guided=True)], [state])
+    (resumed,), _ = model.step([controls(1, guided=True)], [model.state_from_arrays(kept)])
+    assert (on == resumed).all()
+
+
+@pytest.mark.parametrize("spec", [SPEC, SEES_PAST, EXPECTS], ids=["plain", "sees past", "expects"])
+def test_native_runner_is_as_exact_as_mlx(spec):
+    model = make_model(native=True, spec=spec)
     depthformer, runner = model.depthformer, model._cpu
     ours, theirs = runner.init_state(1), depthformer.init_state(1)
     for frame in range(FRAMES):
@@ -146,33 +235,6 @@ def test_native_runner_is_as_exact_as_mlx():
         for name in ("keys", "values", "cross_keys", "cross_values"):
             for a, b in zip(ours[name], theirs[name], strict=True):
                 np.testing.assert_allclose(a, np.array(b), atol=2e-5)
-
-
-def test_native_runner_reads_bfloat16():
-    """Weights that bfloat16 holds exactly give what they give in float32, up to the first sinks,
-    whose division by the query factor is rounded."""
-    shapes = weights.shapes(SPEC, CONDITIONING)
-    states = []
-    for form in (WeightFormat(mx.float32), WeightFormat(mx.bfloat16)):
-        tensors = {n: t.astype(mx.bfloat16) for n, t in random_tensors(shapes).items()}
-        depthformer = Depthformer(SPEC, CONDITIONING, tensors, form)
-        assert cpu.usable(depthformer)
-        runner = cpu.CpuRunner(depthformer)
-        state = runner.init_state(1)
-        noise = session_noise(0, 0, SPEC.codebooks, SPEC.codebook_size)[None]
-        tokens = depthformer.layout.tokens([controls(0)])[:, None]
-        ones, scales = np.ones(1, np.float32), np.zeros((1, 2), np.float32)
-        # One frame: after it, a code picked the other way would give the two different pasts.
-        _, state = runner.frame(tokens, noise, ones, np.ones(1, np.int32), scales, state)
-        states.append(state)
-    exact, rounded = states
-    for name in ("cross_keys", "cross_values"):
-        for a, b in zip(exact[name], rounded[name], strict=True):
-            np.testing.assert_allclose(a[:, :, -1], b[:, :, -1], atol=1e-5)
-    for name in ("keys", "values"):
-        (first, second), (other_first, other_second) = exact[name], rounded[name]
-        np.testing.assert_allclose(first[:, :, -1], other_first[:, :, -1], atol=1e-5)
-        np.testing.assert_allclose(second, other_second, atol=0.15 * np.abs(second).max())
 
 
 def test_native_runner_refuses_ids_out_of_range():

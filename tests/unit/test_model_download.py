@@ -16,15 +16,17 @@ import pytest
 
 pytest.importorskip("huggingface_hub")
 
-from bandmate.models.mrt2.download import REPOSITORY
+from bandmate.models.mrt2.download import REPOSITORY, DownloadError, RemoteFile, check_space
+from bandmate.models.mrt2.files import OfficialFiles
 
 CHECKPOINT = "checkpoints/mrt2_small.safetensors"
 CONTENT = {
-    CHECKPOINT: os.urandom(300_000),
+    CHECKPOINT: os.urandom(24_000_000),  # more than the hub keeps before it writes any of it
     "resources/musiccoca/spm.model": b"words",
     "resources/spectrostream/encoder.safetensors": b"encoder",
     "README.md": b"not wanted",
 }
+HALF = len(CONTENT[CHECKPOINT]) // 2
 COMMIT = "0123456789012345678901234567890123456789"
 
 
@@ -36,6 +38,8 @@ class Repository(BaseHTTPRequestHandler):
     """The few answers of Hugging Face that a download needs."""
 
     damaged = False
+    cut = False  # the checkpoint breaks off in the middle
+    ranges: tuple[str, ...] = ()  # of the checkpoint that were asked for
 
     def log_message(self, *_):
         pass
@@ -65,17 +69,28 @@ class Repository(BaseHTTPRequestHandler):
         etag = digest(data)
         if self.damaged and name == CHECKPOINT:
             data = data[:-1] + bytes([data[-1] ^ 1])
+        begin = 0
+        if name == CHECKPOINT and self.command == "GET":
+            asked = self.headers.get("Range", "")
+            type(self).ranges += (asked,)
+            begin = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
+            data = data[begin:]
         headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{etag}"', "X-Linked-Etag": f'"{etag}"'}
-        self.answer(data, {**headers, "X-Linked-Size": str(len(data))})
+        sizes = {"X-Linked-Size": str(len(CONTENT[name]))}
+        if begin:
+            sizes["Content-Range"] = f"bytes {begin}-{begin + len(data) - 1}/{len(CONTENT[name])}"
+        self.answer(data, {**headers, **sizes}, 206 if begin else 200)
 
-    def answer(self, body: bytes, headers: dict[str, str]):
-        self.send_response(200)
+    def answer(self, body: bytes, headers: dict[str, str], status: int = 200):
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body)
+            cut = self.cut and len(body) > HALF
+            self.wfile.write(body[:HALF] if cut else body)
+            self.close_connection = True
 
 
 @pytest.fixture
@@ -140,6 +155,29 @@ def test_damaged_download_is_removed(tmp_path, server):
     assert done.returncode == 1
     assert "damaged" in done.stderr
     assert not (tmp_path / "magenta" / "magenta-rt-v2" / CHECKPOINT).exists()
+
+
+def test_an_interrupted_download_goes_on_where_it_ended(tmp_path, server):
+    server[1].cut = True
+    endpoint = f"http://127.0.0.1:{server[0].server_port}"
+    done = models(tmp_path, endpoint, "download", "mrt2_small", "--yes")
+    asked = server[1].ranges
+    assert asked[0] == ""
+    if done.returncode != 0:  # the hub's own tries may have gone on already
+        server[1].cut = False
+        done = models(tmp_path, endpoint, "download", "mrt2_small", "--yes")
+        asked = server[1].ranges
+    assert done.returncode == 0, done.stderr
+    assert any(range_.startswith("bytes=") for range_ in asked), asked
+    path = tmp_path / "magenta" / "magenta-rt-v2" / CHECKPOINT
+    assert path.read_bytes() == CONTENT[CHECKPOINT]
+
+
+def test_a_full_disk_is_said_before_anything_is_fetched(tmp_path):
+    files = OfficialFiles(tmp_path / "none" / "yet")
+    check_space(files, [RemoteFile("small", 1, "")])
+    with pytest.raises(DownloadError, match=r"GiB free, 9[0-9.]+ GiB are needed"):
+        check_space(files, [RemoteFile("large", 10**15, "")])
 
 
 def test_unreachable_says_so_in_one_line(tmp_path):

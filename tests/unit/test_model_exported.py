@@ -115,7 +115,7 @@ def test_exported_frames_equal_ours(bundle, tmp_path, form):
     function = mx.import_function(str(path))
     arrays = mx.load(str(state_path))
     state = [arrays[f"state_{index}"] for index in range(len(arrays))]
-    ours = loading.load(bundle, WeightFormat.named(form), logit_guidance=True)
+    ours = loading.load(bundle, WeightFormat.named(form))
     model, codec = ours.depthformer, ours.codec
     language, decoded = model.init_state(3), codec.decoder.init_state(1)
     key, spec = reference_key(42), model.spec

@@ -64,6 +64,17 @@ def test_onset_phase_is_the_part_of_the_frame():
     assert values(tracker)[60:64].tolist() == [NOTE_SUSTAIN] * 4
 
 
+def test_early_onsets_begin_with_the_frame():
+    """A player who would rather hear a note soon than at its own place gets phase 0."""
+    tracker = NoteTracker(F, onset_phases=4)
+    tracker.note_on(0, 60, 100, F - 1)
+    values, _ = tracker.frame(strum=False, unmask_width=127, early=True)
+    assert values[60] == NOTE_ONSET_PHASE_0
+    tracker.note_on(0, 62, 100, F - 1)
+    values, _ = tracker.frame(strum=False, unmask_width=127, early=False)
+    assert values[62] == NOTE_ONSET_PHASE_0 + 3
+
+
 def test_strum_hides_phases():
     tracker = NoteTracker(F, onset_phases=4)
     tracker.note_on(0, 60, 100, 900)
@@ -238,3 +249,31 @@ def test_outside_midi_is_ignored():
     tracker.control(99, CC_SUSTAIN, 127, 0)
     assert not tracker.sounding
     assert tracker.frame(strum=False, unmask_width=127)[1] == ()
+
+
+def test_a_harder_stroke_is_another_value_at_the_same_phase():
+    tracker = NoteTracker(F, onset_phases=4, velocity_levels=8)
+    for pitch, velocity in ((60, 1), (61, 15), (62, 16), (63, 127), (64, 200)):
+        tracker.note_on(0, pitch, velocity, 480)
+    expected = [NOTE_ONSET_PHASE_0 + 4 * level + 1 for level in (0, 0, 1, 7, 7)]
+    assert values(tracker)[60:65].tolist() == expected
+    assert values(tracker)[60:65].tolist() == [NOTE_SUSTAIN] * 5
+
+
+def test_what_begins_or_ends_makes_a_frame_new_and_an_onset_the_next_one_too():
+    tracker = NoteTracker(F)
+
+    def anew() -> bool:
+        values(tracker)
+        return tracker.anew
+
+    assert not anew()
+    tracker.note_on(0, 60, 100, 5)
+    assert [anew() for _ in range(4)] == [True, True, False, False]
+    tracker.note_off(0, 60, 0)
+    assert [anew(), anew()] == [True, False]
+    tracker.note_on(0, 60, 100, 5)
+    anew()
+    tracker.note_off(0, 60, 0)
+    tracker.note_on(0, 60, 100, 9)  # struck again: the same pitch, another note
+    assert [anew() for _ in range(3)] == [True, True, False]

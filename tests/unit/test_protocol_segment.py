@@ -201,6 +201,20 @@ def test_wait_any_names_all_that_are_ready(pair, tmp_path):
         wire.wait_any(targets, 0.01)
 
 
+@pytest.mark.parametrize("due", [-1.0, 0.0, 0.005, 100.0])
+def test_wait_due_names_who_is_ready_whenever_that_was_expected(pair, due):
+    plugin, server = pair
+    targets = [(server, 1, 1920), (server, 1, 3840)]
+    ready, _ = wire.wait_due(targets, due, 0.01)
+    assert ready == []
+    plugin.publish(1, 1920)
+    ready, unseen = wire.wait_due(targets, due, 10)
+    assert ready == [0]
+    assert 0.0 <= unseen < 10.0
+    with pytest.raises(ValueError, match="due_s"):
+        wire.wait_due(targets, float("nan"), 0.01)
+
+
 @pytest.mark.parametrize("timeout", [-1.0, float("nan"), 1e9])
 def test_impossible_timeouts_are_refused(pair, timeout):
     with pytest.raises(ValueError, match="timeout_s"):

@@ -91,7 +91,7 @@ def test_going_on_from_a_file_is_bit_exact(loaded, tmp_path, temperature):
     other.parameters[Parameter.TEMPERATURE] = temperature
     play(model, other, 2)  # no notes: it has gone elsewhere
     hold_chord(other)
-    play(model, other, 1)  # the chord is old now, as in the first session
+    play(model, other, BEFORE)  # the chord is as old as in the first session
     other.reset_target = resume_point(bundle, model, read_bank(tmp_path / "bank"))
     other.reset()
     np.testing.assert_array_equal(play(model, other, AFTER), expected)

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 
 import mido
 import numpy as np
 import pytest
+from support.styles import RoundingEncoder, styled_bundle
 
-from bandmate.models.bundle import ConditioningSpec, Defaults, GuidanceScale
 from bandmate.models.interface import DRUMS_MASKED, DRUMS_OFF, NOTE_OFF, NOTE_ONSET_PHASE_0
 from bandmate.models.registry import find_bundle
 from bandmate.session.events import Event, EventKind
@@ -23,33 +22,7 @@ from bandmate.session.style import StyleSlots
 TESTTONE = find_bundle("testtone")
 F = TESTTONE.frame.frame_samples
 RATE = TESTTONE.frame.sample_rate
-SCALE = GuidanceScale("style", -1.0, 7.0, 0.2)
-STYLED = replace(
-    TESTTONE,
-    conditioning=ConditioningSpec(
-        style_levels=4, style_codes=10, onset_phases=4, guidance=(SCALE, SCALE, SCALE)
-    ),
-    defaults=Defaults(temperature=0.7, top_k=9, guidance=(1.0, 2.0, 3.0)),
-)
-
-
-class RoundingEncoder:
-    """A real quantiser of tiny embeddings: rounds each number."""
-
-    dim = 4
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def encode_text(self, text: str) -> np.ndarray:
-        return np.full(self.dim, len(text), np.float32)
-
-    def encode_audio(self, audio: np.ndarray, sample_rate: int) -> np.ndarray:
-        return np.full(self.dim, len(audio) / sample_rate, np.float32)
-
-    def quantise(self, embedding: np.ndarray) -> np.ndarray:
-        self.calls += 1
-        return np.round(embedding).astype(np.int32)
+STYLED = styled_bundle()
 
 
 def note_on(time: int, pitch: int = 60) -> Event:

@@ -125,9 +125,21 @@ def test_what_cannot_be_gone_on_from_is_refused(loaded):
     tone = find_bundle("testtone")
     with pytest.raises(PrefillError, match="'testtone' cannot go on from sound"):
         finish(prefill(tone, load_model(tone)[0], session.prefill_controls(), None))
-    pico = find_bundle("pico")
-    with pytest.raises(PrefillError, match="no encoder"):
-        finish(prefill(pico, load_model(pico)[0], session.prefill_controls(), None))
+
+
+def test_the_bundled_model_goes_on_from_sound_and_from_silence():
+    bundle = find_bundle("pico")
+    model, encoder = load_model(bundle)
+    session = Session(bundle, encoder)
+    seconds = np.arange(bundle.frame.sample_rate) / bundle.frame.sample_rate
+    tone = (0.3 * np.sin(2 * np.pi * 440 * seconds)).astype(np.float32)[:, None]
+    sizes = {}
+    for name, audio in (("tone", tone), ("silence", None)):
+        point = finish(prefill(bundle, model, session.prefill_controls(), audio))
+        sizes[name] = [np.abs(a).sum() for a in model.state_arrays(point.state).values()]
+    assert sizes["tone"] != sizes["silence"]
+    with pytest.raises(PrefillError, match="too short"):
+        finish(prefill(bundle, model, session.prefill_controls(), tone[:3000]))
 
 
 def test_clips_of_any_rate_and_channels(tmp_path):

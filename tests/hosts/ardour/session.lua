@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Makes and plays an Ardour 7 session on its dummy backend, without a display.
 --   ardour7-lua session.lua make DIR RATE BLOCK PLUGIN-ID    an instrument track "Band", an audio track "Take"
---   ardour7-lua session.lua automate DIR PARAMETER T:V ...   points at T seconds, V from 0 to 1 of the range; PARAMETER is its name
+--   ardour7-lua session.lua automate DIR PARAMETER T:V ... [PARAMETER T:V ...]
+--                                                            points at T seconds, V from 0 to 1 of the range; PARAMETER is its name
 --   ardour7-lua session.lua record DIR BLOCK SECONDS         rolls in real time, Band's output recorded on Take
 -- PLUGIN-ID is a VST3 class id (32 hex digits) or an LV2 URI. The session is DIR/song.ardour.
 local command, dir = arg[1], arg[2]
@@ -38,10 +39,7 @@ local function make (rate, block, id)
   save_and_close ()
 end
 
-local function automate (label, points)
-  dummy_engine ()
-  Session = assert (load_session (dir, name), "the session cannot be loaded")
-  local plugin = Session:route_by_name ("Band"):nth_plugin (0)
+local function automate_one (plugin, label, points)
   local index
   for i = 0, plugin:to_insert ():plugin (0):parameter_count () - 1 do
     if plugin:to_insert ():plugin (0):parameter_label (i) == label then index = i break end
@@ -51,12 +49,28 @@ local function automate (label, points)
   print ("range", range.lower, range.upper)
   list:clear_list ()
   for _, point in ipairs (points) do
-    local seconds, value = point:match ("([^:]+):([^:]+)")
-    local at = math.floor (tonumber (seconds) * Session:nominal_sample_rate ())
-    list:add (Temporal.timepos_t (at), range.lower + tonumber (value) * (range.upper - range.lower), false, true)
+    local at = math.floor (point.seconds * Session:nominal_sample_rate ())
+    list:add (Temporal.timepos_t (at), range.lower + point.value * (range.upper - range.lower), false, true)
   end
   local parameter = Evoral.Parameter (ARDOUR.AutomationType.PluginAutomation, 0, index)
   plugin:to_automatable ():automation_control (parameter, false):set_automation_state (ARDOUR.AutoState.Play)
+end
+
+local function automate (words)
+  dummy_engine ()
+  Session = assert (load_session (dir, name), "the session cannot be loaded")
+  local plugin = Session:route_by_name ("Band"):nth_plugin (0)
+  local label, points
+  for _, word in ipairs (words) do
+    local seconds, value = word:match ("^([%d.]+):([%d.]+)$")
+    if seconds then
+      table.insert (points, { seconds = tonumber (seconds), value = tonumber (value) })
+    else
+      if label then automate_one (plugin, label, points) end
+      label, points = word, {}
+    end
+  end
+  automate_one (plugin, label, points)
   save_and_close ()
 end
 
@@ -97,7 +111,7 @@ end
 if command == "make" then
   make (tonumber (arg[3]), tonumber (arg[4]), arg[5])
 elseif command == "automate" then
-  automate (arg[3], { table.unpack (arg, 4) })
+  automate ({ table.unpack (arg, 3) })
 elseif command == "record" then
   record (tonumber (arg[3]), tonumber (arg[4]))
 else

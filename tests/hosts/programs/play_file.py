@@ -16,9 +16,15 @@ import numpy as np
 from bandmate.report.host import HostedPlugin
 from bandmate.session.midi import read_midi
 
+POLL_SECONDS = 0.2
+
 
 def main() -> None:
-    """Job keys: plugin, midi, out (.npy), styles, parameters, rate, block, seconds (to play)."""
+    """Job keys: plugin, midi, out (.npy), styles, parameters, rate, block, seconds, ready_seconds.
+
+    `seconds` is how much to play; `ready_seconds` how long to wait at most until the plugin is
+    ready, for models that take longer to load than the plugin itself waits.
+    """
     job = json.loads(sys.argv[1])
     rate, block = job.get("rate", 48000), job.get("block", 512)
     host = HostedPlugin(Path(job["plugin"]), rate, block)
@@ -26,6 +32,12 @@ def main() -> None:
     for name, value in job.get("parameters", {}).items():
         host.set_parameter(name, value)
     clip = read_midi(Path(job["midi"]), rate)
+    latest = time.monotonic() + job.get("ready_seconds", 0.0)
+    while time.monotonic() < latest:
+        host.prepare()
+        if host.text_of("status") == "ready":
+            break
+        time.sleep(POLL_SECONDS)
     began = time.monotonic()
     audio = np.concatenate(list(host.play(clip, round(job["seconds"] * rate))))
     np.save(job["out"], audio)
