@@ -8,9 +8,10 @@ PACKAGES_PLUGIN=(catch2 cppzmq-dev juce-modules-source juce-tools libasound2-dev
     libjack-jackd2-dev libmsgpack-cxx-dev libsamplerate0-dev libx11-dev libxcomposite-dev libxcursor-dev libxext-dev
     libxinerama-dev libxrandr-dev libxrender-dev libzmq3-dev nlohmann-json3-dev)
 # the server: MLX's CPU backend calls this BLAS (its wheel links OpenBLAS and LAPACK from the system)
-PACKAGES_SERVER=(libopenblas0-pthread)
-# hosts, a display without a screen, and the formatter, for scripts/test
-PACKAGES_TEST=(ardour clang-format imagemagick jackd2 jalv lilv-utils openbox x11-utils xauth xdotool xvfb)
+# and `bandmate play` needs PortAudio
+PACKAGES_SERVER=(libopenblas0-pthread libportaudio2)
+# hosts, a display without a screen, network namespaces and the formatter, for scripts/test
+PACKAGES_TEST=(ardour clang-format imagemagick iproute2 jackd2 jalv lilv-utils openbox x11-utils xauth xdotool xvfb)
 
 missing_packages() {
     local name
