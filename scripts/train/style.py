@@ -46,7 +46,7 @@ NEARNESS = 4.0  # weight of how far a text's point is from the sounds it asks fo
 
 
 class StyleModel(nn.Module):
-    """Text and audio towers, the quantiser's codebooks [levels, codes, width], and where sounds lie.
+    """Text and audio towers, and the quantiser's codebooks [levels, codes, width].
 
     Attributes:
         sounds: [n, width] points among those of plain sounds; a text's point is moved there.

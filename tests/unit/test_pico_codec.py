@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from bandmate.models.bundle import Bundle, BundleError, load_bundle
 from bandmate.models.pico.codec import MagnitudeCodec
@@ -142,6 +143,23 @@ def test_words_find_their_neighbours(style: PicoStyleEncoder) -> None:
     assert near("grand piano", "a grnad pianoo") > 0.7
     assert near("vibraphone", "soft vibes") > near("vibraphone", "punchy drum kit") + 0.3
     assert near("acoustic guitar", "gutar") > near("acoustic guitar", "church organ")
+
+
+def test_texts_lie_among_sounds(style: PicoStyleEncoder, bundle: Bundle) -> None:
+    sounds = load_file(bundle.weights["style"])["sounds"]
+    for text in ("grand piano", "vibrafone at night", "a hamond organ", "q7 zzx"):
+        assert (sounds @ style.encode_text(text)).max() > 0.9, text
+
+
+def test_silence_stays_silent_over_any_floor(codec: MagnitudeCodec) -> None:
+    spec = codec.spec
+    floors = spec.synthesis.log_floors()
+    assert np.all(np.diff(floors) <= 1e-6), "high bands have the lower floor"
+    silent = (floors - spec.log_low) / (spec.log_high - spec.log_low)
+    features = np.tile(silent, (1, spec.synthesis.hops_per_frame, 1)).astype(np.float32)
+    places = [np.zeros((spec.synthesis.stereo_regions, 2), np.float32)]
+    audio, _ = codec.sound(features, places, [codec.init_state()])
+    assert np.abs(audio).max() < 1e-5
 
 
 @pytest.mark.parametrize("text", ["", "   ", "!?", "日本", "é" * 3000])

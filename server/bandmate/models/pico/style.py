@@ -119,8 +119,7 @@ class PicoStyleEncoder:
         return np.array(codes, np.int32)
 
     def _among_sounds(self, point: Floats) -> Floats:
-        """Moves a text's point to where sounds are: the mean of those the model knows, the near ones
-        above all.
+        """Moves a text's point to where sounds are: the mean of the known ones, the near above all.
 
         Words are vaguer than sounds and lie beside them. The language model was taught with sounds.
         """

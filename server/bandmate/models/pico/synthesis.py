@@ -43,10 +43,10 @@ class SynthesisSpec:
         bands: all bands; those past `linear_bands` are logarithmic up to `top_hz`.
         top_hz: centre of the last band.
         floor: amplitude added before the logarithm: what is far below it counts as silence.
-        high_floor: the same for high bands, whose noise is thin in every single band; None: `floor`.
+        high_floor: the same for high bands, whose noise is thin in each of them; None: `floor`.
+        floor_hz: up to the first frequency `floor` holds, from the second one on `high_floor`.
         attack_lead: samples by which a note's attack is heard before a click would be; see
             `delay_samples`.
-        floor_hz: up to the first frequency `floor` holds, from the second one on `high_floor`.
         flat_db: range of level in a neighbourhood under which a spectrum is wholly, and over
             which it is not at all, treated as noise.
         stereo_regions: parts of the spectrum that have a place of their own between left and
