@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 CROP = 128
-BATCH = 12
+BATCH, GPU_BATCH = 12, 96
 # Of the frames, so many train the depth decoder in each step. It costs most of a step, and has
 # little to learn before the temporal decoder knows what to expect: its time is the last third.
 DEPTH_SHARE, DEPTH_SHARE_AT_FIRST = 0.35, 0.08
@@ -436,23 +436,27 @@ def work(rank: int, args: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("--seconds", type=float, default=5400)
-    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--seconds", type=float, help="[5400; 600 with a GPU]")
+    parser.add_argument(
+        "--batch", type=int, help=f"crops in a step [{BATCH}; {GPU_BATCH} on a GPU]"
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument(
         "--workers",
         type=int,
-        default=1,
-        help="on a CPU, processes that share a batch: more robust than threads on a busy machine; "
-        "with a GPU, processes that draw crops for it",
+        help="on a CPU, processes that share a batch [2]: more robust than threads if it is busy; "
+        "with a GPU, processes that draw crops for it [all but two cores]",
     )
     parser.add_argument("--slim", action="store_true", help="save small at the end")
     args = parser.parse_args()
     if args.device == "auto":
         args.device = "cuda" if torch.cuda.is_available() else "cpu"
-    args.loaders = 0
-    if args.device == "cuda":
-        args.loaders, args.workers = args.workers, 1
+    gpu, cores = args.device == "cuda", mp.cpu_count() or 1
+    args.seconds = args.seconds or (600 if gpu else 5400)
+    args.batch = args.batch or (GPU_BATCH if gpu else BATCH)
+    args.workers = args.workers or (max(1, cores - 2) if gpu else min(2, cores))
+    args.loaders = args.workers if gpu else 0
+    args.workers = 1 if gpu else args.workers
     if args.workers == 1:
         work(0, args)
         return
