@@ -203,7 +203,7 @@ def description(sizes: Sizes, version: str) -> dict:
             "codec": "codec.safetensors",
             "style": "style.safetensors",
         },
-        "defaults": {"temperature": 0.1, "top_k": 20, "guidance": [3.0, 1.0, 1.0]},
+        "defaults": {"temperature": 0.1, "top_k": 40, "guidance": [3.0, 1.0, 1.0]},
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,7 @@ def test_a_studio_that_starts_again_is_found_again(vst3: Path, laptop: Sandbox) 
             with remote_client(laptop, address, key) as client:
                 wait_for(lambda: any(s.frames > 100 for s in client.status()), "frames", 120)
             place.kill_server()
+        time.sleep(2.0)  # longer than what has been played ahead
         with running_server(place, "--listen", address):
             played = host.result()
     finally:
