@@ -343,6 +343,8 @@ def test_a_wait_that_fails_ends_nobody(model):
 def test_budget_rule():
     for frame_ms, expected in ((8.0, 10.0), (8.3, 10.5), (0.01, 1.0), (500.0, 40.0)):
         assert budget.budget_ms([frame_ms] * 50, BUNDLE.frame) == expected
+    alone = [budget.budget_ms([ms] * 50, BUNDLE.frame, played=False) for ms in (8.0, 30.0)]
+    assert alone == [14.5, 40.0], "frames that follow one another are quicker than in play"
 
 
 def test_budget_is_learnt_from_long_sessions(config):

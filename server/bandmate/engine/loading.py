@@ -177,7 +177,7 @@ class ModelShelf:
             times.append(milliseconds)
             yield
         if wanted:
-            known = _stored(bundle, budget.budget_ms(times, bundle.frame))
+            known = _stored(bundle, budget.budget_ms(times, bundle.frame, played=False))
         self._models[name] = LoadedModel(bundle, model, encoder, known or 0.0, precision)
         # Weights and modules live long: keep them out of every later collection.
         if not any(other.streams for other in self._models.values()):
