@@ -3,7 +3,7 @@
 
 usage: train_lm.py RUN [--seconds S] [--device auto|cpu|cuda] [--workers N] [--batch N] [--slim]
 
-RUN must hold codec.pt and what prepare.py writes. Writes RUN/lm.pt (weights, optimiser, step,
+RUN must hold what prepare.py writes. Writes RUN/lm.pt (weights, optimiser, step,
 seconds spent) every few minutes and goes on from it. The learning rate follows the seconds spent of
 --seconds. On a GPU the step is compiled, and --workers processes draw crops for it.
 """
