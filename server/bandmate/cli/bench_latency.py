@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bandmate.cli.options import built_plugin_option
 from bandmate.cli.plugin import build_folder
 from bandmate.errors import BandmateError
 from bandmate.models.registry import DEFAULT_MODEL, check_weights, find_bundle
@@ -36,12 +37,7 @@ class PictureError(BandmateError):
 @click.option(
     "--mode", default="auto", show_default=True, help="Latency mode: auto, low, safe or ms in all."
 )
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the built plugin.  [default: build/plugin]",
-)
+@built_plugin_option
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bandmate.cli.options import built_plugin_option
 from bandmate.cli.plugin import build_folder
 from bandmate.errors import BandmateError
 from bandmate.models.registry import DEFAULT_MODEL, check_weights, find_bundle
@@ -39,12 +40,7 @@ class TrackCounts(click.ParamType):
 @click.option("--tracks", type=TrackCounts(), default="1,4,8", show_default=True)
 @click.option("--seconds", type=click.FloatRange(1), default=20.0, show_default=True)
 @click.option("--model", "name", default=DEFAULT_MODEL, show_default=True, help="Model to play.")
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the built plugin.  [default: build/plugin]",
-)
+@built_plugin_option
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),

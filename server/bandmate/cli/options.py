@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from bandmate.models.bundle import AUTO_PRECISION, PRECISIONS
@@ -12,4 +14,11 @@ precision_option = click.option(
     type=click.Choice([AUTO_PRECISION, *PRECISIONS]),
     help="Form of the model's weights; auto measures once. Default: BANDMATE_PRECISION, else what "
     "the model says.",
+)
+
+built_plugin_option = click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the built plugin.  [default: build/plugin]",
 )

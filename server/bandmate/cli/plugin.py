@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bandmate.cli.options import built_plugin_option
 from bandmate.errors import BandmateError
 from bandmate.paths import plugin_folders
 
@@ -156,12 +157,7 @@ def command() -> None:
 
 
 @command.command("install")
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the built plugin.  [default: build/plugin]",
-)
+@built_plugin_option
 @click.option(
     "--measure/--no-measure",
     default=True,
