@@ -25,6 +25,7 @@ public:
     {
         constexpr double window_seconds = 0.3;
         per_sample_ = 1.0 / (window_seconds * sample_rate);
+        share_count_ = 0;
         for (auto& channel : channels_)
             channel.square.store (0.0f, std::memory_order_relaxed);
     }
@@ -35,16 +36,35 @@ public:
         auto& to = channels_[static_cast<std::size_t> (channel)];
         float peak = 0.0f;
         double sum = 0.0;
-        for (int i = 0; i < count; ++i)
+        // In lanes that do not wait for each other; a block's squares in float, for sums of this length.
+        float peaks[lanes] = {}, sums[lanes] = {};
+        int at = 0;
+        for (; at + lanes <= count; at += lanes)
+            for (int lane = 0; lane < lanes; ++lane)
+            {
+                const float level = std::abs (samples[at + lane]);
+                peaks[lane] = peaks[lane] < level ? level : peaks[lane];
+                sums[lane] += level * level;
+            }
+        for (; at < count; ++at)
         {
-            peak = std::fmax (peak, std::abs (samples[i]));
-            sum += double{samples[i]} * samples[i];
+            peaks[0] = peaks[0] < std::abs (samples[at]) ? std::abs (samples[at]) : peaks[0];
+            sums[0] += samples[at] * samples[at];
+        }
+        for (int lane = 0; lane < lanes; ++lane)
+        {
+            peak = peak < peaks[lane] ? peaks[lane] : peak;
+            sum += double{sums[lane]};
         }
         if (count > 0)
         {
-            const double share = 1.0 - std::exp (-per_sample_ * count);
+            if (count != share_count_)
+            {
+                share_count_ = count;
+                share_ = 1.0 - std::exp (-per_sample_ * count);
+            }
             const double before = to.square.load (std::memory_order_relaxed);
-            to.square.store (static_cast<float> (before + share * (sum / count - before)),
+            to.square.store (static_cast<float> (before + share_ * (sum / count - before)),
                              std::memory_order_relaxed);
         }
         if (peak > to.peak.load (std::memory_order_relaxed))
@@ -65,6 +85,8 @@ public:
     void clear_over() noexcept { over_.store (false, std::memory_order_relaxed); }
 
 private:
+    static constexpr int lanes = 8;
+
     struct Channel
     {
         std::atomic<float> peak{0.0f};
@@ -74,6 +96,8 @@ private:
     std::array<Channel, channels> channels_;
     std::atomic<bool> over_{false};
     double per_sample_ = 0.0;
+    double share_ = 0.0; // of the mean square that a block of `share_count_` samples replaces
+    int share_count_ = 0;
 };
 
 } // namespace bandmate::plugin

@@ -22,6 +22,8 @@ public:
     LevelMeter& meter() noexcept { return meter_; }
 
 private:
+    void limit (float* left, float* right, int count) noexcept;
+
     juce::SmoothedValue<float> gain_;
     juce::SmoothedValue<float> limiting_; // 0: off, 1: on
     LevelMeter meter_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -34,12 +35,13 @@ public:
     // What was heard, the tail's own samples included.
     void remember (const float* samples, uint32_t count) noexcept
     {
-        for (uint32_t i = 0; i < count; ++i)
-        {
-            for (uint32_t c = 0; c < channels_; ++c)
-                history_[std::size_t{write_} * channels_ + c] = samples[std::size_t{i} * channels_ + c];
-            write_ = write_ + 1 == length_ ? 0 : write_ + 1;
-        }
+        const auto kept = count < length_ ? count : length_;
+        const auto* from = samples + std::size_t{count - kept} * channels_;
+        const auto first = kept < length_ - write_ ? kept : length_ - write_;
+        std::copy_n (from, std::size_t{first} * channels_, history_.data() + std::size_t{write_} * channels_);
+        std::copy_n (from + std::size_t{first} * channels_, std::size_t{kept - first} * channels_,
+                     history_.data());
+        write_ = (write_ + kept) % length_;
     }
 
     // The sound ends here.
