@@ -38,6 +38,7 @@ def test_notes_are_heard_when_the_plugin_says(sandbox: Sandbox) -> None:
         assert row["unheard"] == 0
         np.testing.assert_allclose(delays, row["reported_ms"], atol=0.001)
     assert row["wake_ms"]["p50"] <= row["wake_ms"]["p999"]
+    assert 0 < row["machine_us"]["p50"] <= row["machine_us"]["p999"]
     assert (sandbox.root / "latency.png").stat().st_size > 1000
 
 

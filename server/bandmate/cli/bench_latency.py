@@ -90,6 +90,10 @@ def _table(result: dict[str, Any]) -> list[str]:
             f"{sound['p99'] or 0:.1f} ms {row['underruns']:>12} {plugin['p50']:10.1f} / "
             f"{plugin['p999']:.1f} us {faults:>6}"
         )
+        idle = row["machine_us"]
+        lines.append(
+            f"       an idle loop {idle['p50']:.1f} / {idle['p999']:.1f} us: what the machine takes"
+        )
         for key, what in (("wake_ms", "wake-up"), ("frame_ms", "input to sound")):
             if times := row.get(key):
                 lines.append(
