@@ -3,6 +3,7 @@
 
 usage: export.py RUN BUNDLE_DIR [--version V]
 
+The language model is RUN/guided.pt, or RUN/lm.pt where there is none.
 Tensor names of the language model are those of the official checkpoints; weights are stored as
 float16 and used as float32.
 """
@@ -33,6 +34,7 @@ from torch import Tensor, nn
 # How long codes are kept where notes change, and elsewhere (see DepthformerSpec.hold). Tried on the
 # development pieces: less and chords flicker, more and new notes are missed.
 HOLD_CODES = (1.5, 5.0)
+MODELS = ("guided.pt", "lm.pt")  # the first that is there
 
 
 def half(value: Tensor) -> np.ndarray:
@@ -224,7 +226,10 @@ def main() -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--version", default="0.1.0")
     args = parser.parse_args()
-    saved = torch.load(args.run / "lm.pt", weights_only=True, map_location="cpu")
+    paths = [path for name in MODELS if (path := args.run / name).exists()]
+    if not paths:
+        raise SystemExit(f"{args.run} holds no language model; run train_lm.py first.")
+    saved = torch.load(paths[0], weights_only=True, map_location="cpu")
     sizes = Sizes(**saved["sizes"])
     model, codec, style = Depthformer(sizes), Codec(), StyleModel()
     model.load_state_dict(saved["model"])
@@ -232,7 +237,8 @@ def main() -> None:
     style.load_state_dict(torch.load(args.run / "style.pt", weights_only=True))
     write(args.bundle, model, codec, style, args.version)
     size = sum(f.stat().st_size for f in args.bundle.iterdir()) / 1e6
-    print(f"{args.bundle}: step {saved['step']}, {saved['spent']:.0f} s of training, {size:.1f} MB")
+    took = f"{paths[0].name}, step {saved['step']}, {saved['spent']:.0f} s of training"
+    print(f"{args.bundle}: {took}, {size:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Turns rendered clips into what the language model learns from: codes, notes, styles.
 
-usage: prepare.py DATA RUN [--workers N]
+usage: prepare.py DATA RUN [--folder NAME] [--workers N]
 
-RUN must hold codec.pt and style.pt. Writes RUN/tokens/{train,held}_NNN.npz, a twentieth of the
+RUN must hold codec.pt and style.pt. Writes RUN/NAME/{train,held}_NNN.npz, a twentieth of the
 clips' own size, so that training can go on on another machine. Files that exist are kept:
 
     codes [clips, codebooks, frames] uint16; told [clips, 128, frames] uint8, see `told`;
     styles [clips, variants, levels] uint8; drums, plain [clips] bool.
 
-And RUN/tokens/values.npz: the codec's vectors.
+And RUN/NAME/values.npz: the codec's vectors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from codec import Codec, unit
 from depthformer import Sizes
 from notes import ONSET
 from style import SEGMENT_FRAMES, StyleModel, audio_statistics
-from tokens import VALUES
+from tokens import TAUGHT, UNSEEN, VALUES
 from tqdm import tqdm
 
 SHARDS = 8  # in a file
@@ -98,9 +98,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--folder", default=TAUGHT, choices=(TAUGHT, UNSEEN))
     parser.add_argument("--workers", type=int, default=mp.cpu_count())
     args = parser.parse_args()
-    folder = args.run / "tokens"
+    folder = args.run / args.folder
     folder.mkdir(exist_ok=True)
     codec = Codec()
     codec.load_state_dict(torch.load(args.run / "codec.pt", weights_only=True))

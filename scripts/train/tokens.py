@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 VALUES = "values.npz"
+TAUGHT, UNSEEN = "tokens", "unseen"  # folders of a run: what it learns from, and other music
 
 
 @dataclass
@@ -30,15 +31,15 @@ class Tokens:
     plain: np.ndarray
 
 
-def load(run: Path, validation: bool) -> Tokens:
+def load(run: Path, validation: bool, folder: str = TAUGHT) -> Tokens:
     """All files of one kind.
 
     Raises:
         SystemExit: there are none.
     """
-    paths = sorted((run / "tokens").glob(f"{'held' if validation else 'train'}_*.npz"))
+    paths = sorted((run / folder).glob(f"{'held' if validation else 'train'}_*.npz"))
     if not paths:
-        raise SystemExit(f"{run / 'tokens'} holds no clips; run prepare.py first.")
+        raise SystemExit(f"{run / folder} holds no clips; run prepare.py first.")
     parts: dict[str, list[np.ndarray]] = {}
     for path in paths:
         with np.load(path) as part:
@@ -52,5 +53,5 @@ def load(run: Path, validation: bool) -> Tokens:
 
 def load_values(run: Path) -> tuple[np.ndarray, np.ndarray]:
     """The codec's vectors [codebooks, codes, latent], and what codes stand for [.., dims]."""
-    with np.load(run / "tokens" / VALUES) as values:
+    with np.load(run / TAUGHT / VALUES) as values:
         return values["codebooks"], values["code_values"]

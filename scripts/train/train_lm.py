@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -46,6 +46,7 @@ PEAK_RATE = 1.5e-3
 # Of the crops whose notes are all told: so many remember all the same, or did up to some frame.
 REMEMBERS, REMEMBERS_AT_FIRST = 0.1, 0.3
 SAVE_SECONDS = 120
+MODEL = "lm.pt"  # in the run's folder
 HISTORY = Sizes().history
 # Weight of the lowest and the highest band's loss: fundamentals say what is played.
 LEVEL_WEIGHT = (1.3, 0.5)
@@ -232,6 +233,17 @@ def begins_anew(notes: np.ndarray) -> np.ndarray:
     return anew
 
 
+def pick_frames(notes: Tensor, share: float) -> Tensor:
+    """A random share of the frames of notes [crops, frames, 128], as places in crops * frames."""
+    onset, heard = struck(notes).any(-1), (notes > 0).any(-1)
+    chance = torch.rand(notes.shape[:2], device=notes.device)
+    chance[:, :WARM_FRAMES] = -1
+    # Frames with an onset decide whether a note is heard at all: they are drawn more often. Those
+    # after the last note has died away are all alike.
+    chance = chance + 0.25 * onset.to(chance) + 0.15 * heard.to(chance)
+    return chance.flatten().topk(int(share * chance.numel())).indices
+
+
 def level_losses(
     model: Depthformer, batch: dict[str, Tensor], share: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -243,15 +255,7 @@ def level_losses(
     """
     encoded = model.encode(batch["style"], batch["notes"], batch["drums"], batch["guidance"])
     temporal = model.run_temporal(batch["previous"], encoded)
-    b, t, _width = temporal.shape
-    notes = batch["notes"]
-    onset, heard = struck(notes).any(-1), (notes > 0).any(-1)
-    chance = torch.rand(b, t, device=temporal.device)
-    chance[:, :WARM_FRAMES] = -1
-    # Frames with an onset decide whether a note is heard at all: they are drawn more often. Those
-    # after the last note has died away are all alike.
-    chance = chance + 0.25 * onset.to(chance) + 0.15 * heard.to(chance)
-    pick = chance.flatten().topk(int(share * b * t)).indices
+    pick = pick_frames(batch["notes"], share)
     codes = batch["codes"].flatten(0, 1)[pick]
     previous = batch["previous"].flatten(0, 1)[pick]
     picked = temporal.flatten(0, 1)[pick]
@@ -289,8 +293,8 @@ def average_over_workers(parameters: list[Tensor], spent: float, workers: int) -
 class Run:
     """One training run: model, optimiser, progress, and where they are kept."""
 
-    def __init__(self, sizes: Sizes, folder: Path, device: str) -> None:
-        self.sizes, self.path, self.device = sizes, folder / "lm.pt", device
+    def __init__(self, sizes: Sizes, folder: Path, device: str, name: str = MODEL) -> None:
+        self.sizes, self.path, self.device = sizes, folder / name, device
         self.model = Depthformer(sizes)
         codebooks, values = (torch.from_numpy(v).float() for v in tokens.load_values(folder))
         self.model.use_codebooks(codebooks)
@@ -310,6 +314,12 @@ class Run:
             if saved["optimiser"] is not None:  # a run that starts from a bundle has none
                 self.optimiser.load_state_dict(saved["optimiser"])
             self.step, self.spent = saved["step"], saved["spent"]
+
+    def share(self, workers: int) -> None:
+        """Every worker starts from the first one's weights."""
+        if workers > 1:
+            for value in self.parameters:
+                dist.broadcast(value.data, 0)
 
     def _groups(self) -> list[tuple[list[Tensor], float, float]]:
         """Parameters, weight decay and learning rate scale: the road of the notes learns faster."""
@@ -359,19 +369,23 @@ class Run:
     ) -> Tensor:
         """One step; returns each codebook's loss, and the two errors of what is expected."""
         started = time.time()
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["scale"]
         losses, heard, alone = self.losses(batch, share, compiled=True)
         weight = torch.linspace(*LEVEL_WEIGHT, len(losses)).to(losses)
-        self.optimiser.zero_grad()
         entropy = (losses * weight).mean().div(weight.mean())
-        (entropy + HEARD_WEIGHT * heard + ALONE_WEIGHT * alone).backward()
+        self.descend(entropy + HEARD_WEIGHT * heard + ALONE_WEIGHT * alone, rate, workers)
+        self.spent += time.time() - started
+        return torch.cat([losses, torch.stack([heard, alone])]).detach()
+
+    def descend(self, loss: Tensor, rate: float, workers: int) -> None:
+        """One step of the optimiser, on the mean of all workers' gradients."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["scale"]
+        self.optimiser.zero_grad()
+        loss.backward()
         self.spent = average_over_workers(self.parameters, self.spent, workers)
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimiser.step()
         self.step += 1
-        self.spent += time.time() - started
-        return torch.cat([losses, torch.stack([heard, alone])]).detach()
 
 
 def report(run: Run, rate: float, mean: Tensor) -> None:
@@ -389,24 +403,27 @@ def validate(run: Run, held: Batches) -> None:
     print("held   " + " ".join(f"{x:.2f}" for x in test), flush=True)
 
 
+def join(rank: int, args: argparse.Namespace) -> int:
+    """Joins the other workers; returns a seed of this one's own."""
+    torch.set_num_threads(max(1, (mp.cpu_count() or 1) // args.workers))
+    if args.workers > 1:
+        rendezvous = f"file://{(args.run / 'rendezvous').resolve()}"
+        dist.init_process_group("gloo", rendezvous, rank=rank, world_size=args.workers)
+    torch.manual_seed(time.time_ns() % 2**31 + rank)
+    return time.time_ns() % 2**31 + rank
+
+
 def work(rank: int, args: argparse.Namespace) -> None:
     """One worker: all draw their own crops and step together."""
     workers, leads, gpu = args.workers, rank == 0, args.device == "cuda"
-    torch.set_num_threads(max(1, (mp.cpu_count() or 1) // workers))
-    if workers > 1:
-        rendezvous = f"file://{(args.run / 'rendezvous').resolve()}"
-        dist.init_process_group("gloo", rendezvous, rank=rank, world_size=workers)
-    torch.manual_seed(time.time_ns() % 2**31 + rank)
-    seed = time.time_ns() % 2**31 + rank
+    seed = join(rank, args)
     held = Batches(tokens.load(args.run, True), seed)
     clips = tokens.load(args.run, False)
     size = max(1, args.batch // workers)
     drawn = iter(DataLoader(Draws(clips, size), None, num_workers=args.loaders, pin_memory=gpu))
     sizes = Sizes(codebooks=clips.codes.shape[-1])
     run = Run(sizes, args.run, args.device)
-    if workers > 1:  # every worker starts from the first one's weights
-        for value in run.parameters:
-            dist.broadcast(value.data, 0)
+    run.share(workers)
     if leads:
         print(f"{len(clips.codes)} clips, from step {run.step}, {run.spent:.0f} s", flush=True)
     mean, saved_at = None, time.time()
@@ -434,9 +451,15 @@ def work(rank: int, args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("run", type=Path)
+    parser = argument_parser(__doc__)
     parser.add_argument("--seconds", type=float, help="[5400; 600 with a GPU]")
+    launch(work, parser.parse_args(), (5400, 600))
+
+
+def argument_parser(text: str) -> argparse.ArgumentParser:
+    """What trainers of language models are told, but for how long."""
+    parser = argparse.ArgumentParser(description=text.split("\n")[0])
+    parser.add_argument("run", type=Path)
     parser.add_argument(
         "--batch", type=int, help=f"crops in a step [{BATCH}; {GPU_BATCH} on a GPU]"
     )
@@ -448,20 +471,32 @@ def main() -> None:
         "with a GPU, processes that draw crops for it [all but two cores]",
     )
     parser.add_argument("--slim", action="store_true", help="save small at the end")
-    args = parser.parse_args()
+    return parser
+
+
+def launch(
+    worker: Callable[[int, argparse.Namespace], None],
+    args: argparse.Namespace,
+    seconds: tuple[float, float],
+) -> None:
+    """Fills in what was not asked for, and runs the workers, each with its number.
+
+    Args:
+        seconds: for which a CPU trains, and a GPU.
+    """
     if args.device == "auto":
         args.device = "cuda" if torch.cuda.is_available() else "cpu"
     gpu, cores = args.device == "cuda", mp.cpu_count() or 1
-    args.seconds = args.seconds or (600 if gpu else 5400)
+    args.seconds = args.seconds or seconds[gpu]
     args.batch = args.batch or (GPU_BATCH if gpu else BATCH)
     args.workers = args.workers or (max(1, cores - 2) if gpu else min(2, cores))
     args.loaders = args.workers if gpu else 0
     args.workers = 1 if gpu else args.workers
     if args.workers == 1:
-        work(0, args)
+        worker(0, args)
         return
     (args.run / "rendezvous").unlink(missing_ok=True)
-    mp.start_processes(work, (args,), nprocs=args.workers, start_method="spawn")
+    mp.start_processes(worker, (args,), nprocs=args.workers, start_method="spawn")
 
 
 if __name__ == "__main__":
