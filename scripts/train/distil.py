@@ -44,7 +44,7 @@ GUIDED = "guided.pt"  # in the run's folder
 # and 0.89 with these; more of either makes sounds flicker.
 STYLE_SCALE, NOTES_SCALE = 0.5, 0.6
 SHARE = 0.2  # of the frames, in a step
-PEAK_RATE, WARM_UP = 6e-5, 50
+PEAK_RATE, WARM_UP = 1e-4, 50
 
 
 def expectations(
@@ -67,7 +67,11 @@ def expectations(
 
 
 def pushed(values: Tensor, trusted: Tensor) -> Tensor:
-    """What is guided [..., frames, n] of rows [..., 3, frames, n]: full, no style, no notes."""
+    """What is guided [..., frames, n] of rows [..., 3, frames, n]: full, no style, no notes.
+
+    Args:
+        trusted: [frames, 1], 0 (not guided at all) to 1.
+    """
     full, no_style, no_notes = values.float().unbind(-3)
     away = STYLE_SCALE * (full - no_style) + NOTES_SCALE * (full - no_notes)
     return full + trusted * away
@@ -86,7 +90,7 @@ def losses(
     codes, previous = (batch[name].flatten(0, 1)[frames] for name in ("codes", "previous"))
     # A player who turns guidance down wants less of it, not more.
     bins = torch.from_numpy(guide.TRUSTED_BINS).to(batch["guidance"])
-    trusted = (batch["guidance"] >= bins)[..., :2].all(-1).flatten()[frames, None].float()
+    trusted = (batch["guidance"] / bins)[..., :2].amin(-1).clamp(max=1).flatten()[frames, None]
     with torch.no_grad():
         states, alone = expectations(teacher, batch, 3)
         alone_wanted = pushed(alone[:, frames], trusted)

@@ -38,6 +38,7 @@ GPU_DEPTH_SHARE = 0.3  # all the time, so that the step's shapes stay as they we
 # Of these frames so many follow not their own codes but those nearest to what is expected: that is
 # what the depth decoder sees of its own choice when it plays.
 GUESSED = 0.5
+ONSET_WEIGHT, SILENT_WEIGHT = 2.0, 0.5  # chances of a frame to be among them
 WARM_UP = 200  # steps
 WRONG_PAST = 0.65  # of the crops see another crop's codes for up to two and a half seconds
 NO_HISTORY = 0.25  # of the crops see no codes of the past: what sounds must come from the notes
@@ -234,14 +235,17 @@ def begins_anew(notes: np.ndarray) -> np.ndarray:
 
 
 def pick_frames(notes: Tensor, share: float) -> Tensor:
-    """A random share of the frames of notes [crops, frames, 128], as places in crops * frames."""
+    """A random share of the frames of notes [crops, frames, 128], as places in crops * frames.
+
+    Frames with an onset decide whether a note is heard at all: they are drawn more often. Those
+    after the last note has died away are all alike, but a model that never sees them hums there.
+    """
     onset, heard = struck(notes).any(-1), (notes > 0).any(-1)
-    chance = torch.rand(notes.shape[:2], device=notes.device)
-    chance[:, :WARM_FRAMES] = -1
-    # Frames with an onset decide whether a note is heard at all: they are drawn more often. Those
-    # after the last note has died away are all alike.
-    chance = chance + 0.25 * onset.to(chance) + 0.15 * heard.to(chance)
-    return chance.flatten().topk(int(share * chance.numel())).indices
+    weight = SILENT_WEIGHT + (1 - SILENT_WEIGHT) * heard + (ONSET_WEIGHT - 1) * onset
+    # Drawn by weight without replacement: Efraimidis and Spirakis, 2006
+    key = torch.rand(notes.shape[:2], device=notes.device).log() / weight
+    key[:, :WARM_FRAMES] = -torch.inf
+    return key.flatten().topk(int(share * key.numel())).indices
 
 
 def level_losses(

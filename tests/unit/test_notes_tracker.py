@@ -17,11 +17,13 @@ from bandmate.models.interface import (
     NOTE_ONSET_PHASE_0,
     NOTE_SUSTAIN,
 )
+from bandmate.models.note_history import NoteHistory
 from bandmate.session.notes import (
     CC_ALL_NOTES_OFF,
     CC_ALL_SOUND_OFF,
     CC_RESET_CONTROLLERS,
     CC_SUSTAIN,
+    REST_FRAMES,
     NoteTracker,
 )
 
@@ -277,3 +279,22 @@ def test_what_begins_or_ends_makes_a_frame_new_and_an_onset_the_next_one_too():
     tracker.note_off(0, 60, 0)
     tracker.note_on(0, 60, 100, 9)  # struck again: the same pitch, another note
     assert [anew() for _ in range(3)] == [True, True, False]
+
+
+def test_a_frame_rests_when_nothing_has_sounded_for_a_while_and_every_pitch_is_told():
+    tracker = NoteTracker(F, history=NoteHistory(first=4, held=4, released=6))
+
+    def rests(width: int = 127) -> bool:
+        values(tracker, width=width)
+        return tracker.rests
+
+    assert rests()
+    assert not rests(width=12)  # there the model may play what it likes
+    tracker.note_on(0, 60, 100, 0)
+    assert not rests()
+    assert not rests()
+    tracker.note_off(0, 60, 0)
+    dying = [rests() for _ in range(REST_FRAMES + 2)]
+    assert dying == [False] * (REST_FRAMES - 1) + [True] * 3
+    tracker.note_on(0, 60, 100, 0)
+    assert not rests()

@@ -96,9 +96,9 @@ def benchmark_latency(
         mode: the plugin's latency mode: auto, low, safe or milliseconds.
 
     Returns:
-        JSON object; `blocks` has one row each, see `_row`. Times in ms but for `plugin_block_us` and
-        `machine_us`, what an idle loop of about a block's time takes between blocks: how far apart
-        its two figures are is the machine's doing.
+        JSON object; `blocks` has one row each, see `_row`. Times in ms but for `plugin_block_us`
+        and `machine_us`, what an idle loop of about a block's time takes between blocks: how far
+        apart its two figures are is the machine's doing.
 
     Raises:
         BenchmarkError: the plugin is not built, or does not play.

@@ -85,6 +85,7 @@ class FrameControls:
         noise_shift: added to k where random numbers are keyed. A stream that goes on from a saved
             state goes on in its random numbers too.
         anew: a note begins or ends in this frame, or one began in the frame before.
+        rests: every pitch is told, none sounds, and the last one ended some time ago.
     """
 
     style: NDArray[np.int32]
@@ -99,6 +100,7 @@ class FrameControls:
     noise_shift: int = 0
     logit_guidance: bool = False
     anew: bool = False
+    rests: bool = False
 
 
 class Model(Protocol):

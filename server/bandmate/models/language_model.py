@@ -154,7 +154,8 @@ class CodecLanguageModel:
             np.ascontiguousarray(rows),
             np.stack(noise),
             np.array([c.temperature for c in controls], np.float32),
-            np.array([c.top_k for c in controls], np.int32),
+            # A rest's likeliest code is silence. A mean that has something loud in it is not.
+            np.array([1 if spec.expects and c.rests else c.top_k for c in controls], np.int32),
             np.array([c.guidance[:2] for c in controls], np.float32),
         )
         tree = gather(states)

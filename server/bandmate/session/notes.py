@@ -40,6 +40,7 @@ CC_LAST_MODE = 127  # 124..127 change the channel's mode, which also means all n
 VELOCITY_MAXIMUM = 127
 PEDAL_DOWN = 64  # controller values from here on mean "down"
 UNMASK_ALL = 127  # this width tells the model about every pitch
+REST_FRAMES = 8  # after its end a note counts as dying away for so long
 CHANNELS = 16
 ALL_CHANNELS = (1 << CHANNELS) - 1
 
@@ -57,7 +58,8 @@ class NoteTracker:
     """Held notes of one session.
 
     `anew` says of the last frame that a note began or ended in it, or that one began in the frame
-    before: an attack takes that long.
+    before: an attack takes that long. `rests` says that nothing sounded in it or a while before,
+    and that the model was told so of every pitch.
 
     Events outside the MIDI range are ignored: they can only come from a faulty sender.
     """
@@ -96,7 +98,7 @@ class NoteTracker:
         self._stamped: list[StampedNote] = []
         self._last_active: list[int] = []
         self._had_onset = False
-        self.anew = False
+        self.anew = self.rests = False
 
     @property
     def sounding(self) -> bool:
@@ -181,6 +183,8 @@ class NoteTracker:
             self._state[pitch] = PitchState.IDLE if ends else PitchState.SUSTAIN
         if self._history.released:
             self._tell_ringing(values, active)
+        dying = any(self._age[pitch] < REST_FRAMES for pitch in self._ringing)
+        self.rests = not active and not dying and unmask_width >= UNMASK_ALL
         stamped, self._stamped = tuple(self._stamped), []
         return values, stamped
 

@@ -163,6 +163,7 @@ class Session:
             noise_shift=self._noise_shift,
             logit_guidance=self.parameters.is_on(Parameter.LOGIT_GUIDANCE),
             anew=self._notes.anew,
+            rests=self._notes.rests,
         )
 
     def prefill_controls(self) -> FrameControls:

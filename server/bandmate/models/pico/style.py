@@ -22,7 +22,7 @@ from bandmate.models.pico.prompt_features import (
 
 Floats = NDArray[np.float32]
 
-NEAREST = 40.0  # how much more the sounds nearest to a text's point count than others
+NEAREST = 100.0  # how much more the sounds nearest to a text's point count than others
 SILENT = 0.33  # no feature above this: a band whose amplitude is at most its floor
 
 
@@ -124,7 +124,8 @@ class PicoStyleEncoder:
         Words are vaguer than sounds and lie beside them. The language model was taught with sounds.
         """
         sounds = self._tensors["sounds"]
-        mean = np.exp(NEAREST * (sounds @ point - 1)) @ sounds
+        near = sounds @ point
+        mean = np.exp(NEAREST * (near - near.max())) @ sounds
         return (mean / np.linalg.norm(mean)).astype(np.float32)
 
     def _tower(self, name: str, x: Floats) -> Floats:
