@@ -6,6 +6,10 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
 
 namespace bandmate::blas
 {
@@ -35,6 +39,31 @@ std::uint32_t jobOf (std::uint64_t word)
 std::uint32_t partOf (std::uint64_t word)
 {
     return static_cast<std::uint32_t> (word);
+}
+
+// -1 where threads cannot be told to stay off a core.
+int currentCore()
+{
+#if defined(__linux__)
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+// The threads may run where this one may, but not on `core`; where that leaves nothing, nothing changes.
+void keepOff ([[maybe_unused]] int core, [[maybe_unused]] std::vector<std::thread>& threads)
+{
+#if defined(__linux__)
+    cpu_set_t allowed;
+    if (sched_getaffinity (0, sizeof allowed, &allowed) != 0)
+        return;
+    CPU_CLR (static_cast<std::size_t> (core), &allowed);
+    if (CPU_COUNT (&allowed) == 0)
+        return;
+    for (auto& thread : threads)
+        pthread_setaffinity_np (thread.native_handle(), sizeof allowed, &allowed);
+#endif
 }
 
 } // namespace
@@ -84,6 +113,12 @@ void WorkerPool::run (Part part, const void* context, int parts)
         for (int i = 0; i < parts; ++i)
             part (context, i);
         return;
+    }
+
+    if (const int core = currentCore(); core != callersCore)
+    {
+        callersCore = core;
+        keepOff (core, workers);
     }
 
     // The last job is closed before anything of it is overwritten: a worker that was stopped while it

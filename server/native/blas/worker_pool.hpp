@@ -16,6 +16,10 @@ namespace bandmate::blas
 // A frame is some hundred products of a few microseconds each: workers look for the next job for a
 // short while before they sleep, and whoever posts a job works on it as well and waits only for
 // parts that others have already taken. A worker that is late costs nothing.
+//
+// On Linux workers are kept off the core of whoever posts. A thread that sleeps between frames is
+// often woken on the core of the one that wakes it, and left there for longer than a frame takes:
+// the two then took turns, and a frame twice its time.
 class WorkerPool
 {
 public:
@@ -47,6 +51,7 @@ private:
     std::atomic<std::uint32_t> finished{0};
 
     std::mutex posting;
+    int callersCore = -1; // that the workers are kept off
     std::mutex sleeping;
     std::condition_variable wake;
     std::atomic<int> sleepers{0};

@@ -5,6 +5,12 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <thread>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 namespace
 {
@@ -52,3 +58,59 @@ TEST_CASE ("each part of each job runs once, with its own context", "[pool]")
     CHECK (wrong == 0);
     CHECK (strangers == 0);
 }
+
+#if defined(__linux__)
+namespace
+{
+
+// A job of two parts, of which a worker is to take one: the caller holds the other until it has.
+struct Meeting
+{
+    std::thread::id caller;
+    int callersCore;
+    std::atomic<bool> met{false};
+    std::atomic<bool> mayShareCore{false};
+};
+
+void meet (const void* context, int)
+{
+    auto& meeting = *static_cast<Meeting*> (const_cast<void*> (context));
+    if (std::this_thread::get_id() != meeting.caller)
+    {
+        cpu_set_t allowed;
+        sched_getaffinity (0, sizeof allowed, &allowed);
+        meeting.mayShareCore = CPU_ISSET (static_cast<std::size_t> (meeting.callersCore), &allowed);
+        meeting.met = true;
+        return;
+    }
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds (2);
+    while (!meeting.met && std::chrono::steady_clock::now() < patience)
+        std::this_thread::yield();
+}
+
+} // namespace
+
+TEST_CASE ("a worker is kept off the core of whoever posts", "[pool]")
+{
+    cpu_set_t allowed;
+    REQUIRE (sched_getaffinity (0, sizeof allowed, &allowed) == 0);
+    if (CPU_COUNT (&allowed) < 2)
+        return;
+
+    WorkerPool pool (2);
+    int met = 0;
+    int shared = 0;
+    for (int round = 0; round < 50; ++round)
+    {
+        std::this_thread::sleep_for (std::chrono::milliseconds (2)); // the worker sleeps by then
+        Meeting meeting{std::this_thread::get_id(), sched_getcpu()};
+        pool.run (meet, &meeting, 2);
+        if (!meeting.met || sched_getcpu() != meeting.callersCore)
+            continue; // the system moved the caller meanwhile
+        ++met;
+        shared += meeting.mayShareCore ? 1 : 0;
+    }
+    CHECK (met > 0);
+    CHECK (shared == 0);
+}
+#endif
