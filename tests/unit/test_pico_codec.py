@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from bandmate._codec import PhaseIntegrator
 from bandmate.models.bundle import Bundle, BundleError, load_bundle
 from bandmate.models.pico.codec import MagnitudeCodec
 from bandmate.models.pico.features import FeatureExtractor
@@ -42,10 +43,10 @@ def resynthesise(codec: MagnitudeCodec, audio: np.ndarray) -> np.ndarray:
     features = FeatureExtractor(codec.spec)(audio, codec.spec.synthesis.sample_rate)
     levels = features * (codec.spec.log_high - codec.spec.log_low) + codec.spec.log_low
     synthesiser = Synthesiser(codec.spec.synthesis)
-    state, frames = synthesiser.init_state(), []
+    states, frames = [synthesiser.init_state()], []
     for level in levels.astype(np.float32):
-        frame, state = synthesiser.frame(level, state)
-        frames.append(frame.mean(axis=0))
+        sides, states = synthesiser.frames(level[None], states)
+        frames.append(sides[0].mean(axis=0))
     return np.concatenate(frames)
 
 
@@ -65,12 +66,14 @@ def test_an_impulse_comes_out_as_late_as_the_bundle_states(
     synthesis = codec.spec.synthesis
     assert synthesis.delay_samples == bundle.frame.delay_samples
     late = synthesis.delay_samples + synthesis.attack_lead
-    audio = np.zeros(bundle.frame.sample_rate, np.float32)
-    audio[20_000] = 0.9
-    out = resynthesise(codec, audio)
-    energy = np.convolve(out**2, np.ones(64), "same")
-    two_ms = 96  # magnitudes alone place a click no better
-    assert abs(int(energy.argmax()) - 20_000 - late) <= two_ms
+    late_by = []
+    for place in range(20_000, 24_000, 371):
+        audio = np.zeros(bundle.frame.sample_rate, np.float32)
+        audio[place] = 0.9
+        energy = np.convolve(resynthesise(codec, audio) ** 2, np.ones(64), "same")
+        late_by.append(int(energy.argmax()) - place)
+    two_ms = 96  # magnitudes alone place a click no better, and single ones worse
+    assert abs(np.median(late_by) - late) <= two_ms
 
 
 def test_frame_borders_make_no_clicks(codec: MagnitudeCodec, bundle: Bundle) -> None:
@@ -93,10 +96,22 @@ def test_streams_in_a_batch_sound_as_they_do_alone(codec: MagnitudeCodec, bundle
     for frame in codes:
         audio, together = codec.decode(frame, together)
         single, (alone,) = codec.decode(frame[1:2], [alone])
-        np.testing.assert_allclose(audio[1], single[0], atol=2e-3)
+        np.testing.assert_array_equal(audio[1], single[0])
         assert audio.shape == (3, bundle.frame.frame_samples, bundle.frame.channels)
         assert np.isfinite(audio).all()
         assert np.abs(audio).max() <= 1
+
+
+def test_the_phase_integrator_refuses_arrays_that_do_not_fit() -> None:
+    integrator = PhaseIntegrator(9, 4.0, 16.0, 10.0, 9.0, 3.0, 2)
+    hops, rows = np.zeros((2, 4, 9), np.float32), np.zeros((2, 9), np.float32)
+    fits = [hops, hops, rows, rows, rows, hops.copy(), rows.copy()]
+    integrator.integrate(*fits)
+    for place in range(len(fits)):
+        wrong = list(fits)
+        wrong[place] = np.zeros((*wrong[place].shape[:-1], 8), np.float32)
+        with pytest.raises(ValueError, match="streams, hops, bins"):
+            integrator.integrate(*wrong)
 
 
 def test_decoding_leaves_the_old_state_alone(codec: MagnitudeCodec, bundle: Bundle) -> None:

@@ -2,8 +2,12 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
+#include <mutex>
 #include <stdexcept>
+#include <vector>
 
+#include "../blas/worker_pool.hpp"
 #include "phase_integrator.hpp"
 
 namespace nb = nanobind;
@@ -12,57 +16,80 @@ using bandmate::codec::PhaseIntegrator;
 namespace
 {
 
+using Hops = nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using Rows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Row = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Result = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
+using HopsOut = nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using RowsOut = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-Result owned (float* data, std::size_t rows, std::size_t columns)
+// Arrays of all streams; one stream's part is what its number says.
+struct Frame
 {
-    nb::capsule owner (data, [] (void* p) noexcept { delete[] static_cast<float*> (p); });
-    return Result (data, {rows, columns}, owner);
-}
+    std::size_t hops;
+    const float* levels; // [streams, hops, bins]
+    const float* noise;  // [streams, hops, bins]
+    const float* before; // [streams, bins], as the two after it
+    const float* phase_before;
+    const float* gradient_before;
+    float* phases;    // [streams, hops, bins]
+    float* gradients; // [streams, bins]
+};
 
 class Integrator
 {
 public:
-    Integrator (std::size_t bins, double hop, double transform, double gamma, float range)
-        : bin_count (bins), core ({bins, hop, transform, gamma, range})
+    Integrator (std::size_t bins, double hop, double transform, double gamma, float range, float steepest,
+                int threads)
+        : geometry{bins, hop, transform, gamma, range, steepest}, pool (std::max (1, threads))
     {
         if (bins < 3 || hop <= 0 || transform <= 0 || gamma <= 0)
             throw std::invalid_argument ("PhaseIntegrator: needs 3 bins or more and positive sizes");
     }
 
-    // levels [hops + 2, bins]: the hop before, the hops, the hop after.
-    nb::tuple integrate (Rows levels, Row phase_before, Row time_before, Rows noise)
+    void integrate (Hops levels, Hops noise, Rows before, Rows phase_before, Rows gradient_before,
+                    HopsOut phases, RowsOut gradients)
     {
-        const auto hops = noise.shape (0);
-        if (levels.shape (0) != hops + 2 || levels.shape (1) != bin_count || noise.shape (1) != bin_count ||
-            phase_before.shape (0) != bin_count || time_before.shape (0) != bin_count)
-            throw std::invalid_argument ("PhaseIntegrator: levels must be [hops + 2, bins], noise "
-                                         "[hops, bins], phase and time gradient [bins]");
-        auto* phases = new float[hops * bin_count];
-        auto* gradients = new float[hops * bin_count];
-        auto phase_array = owned (phases, hops, bin_count);
-        auto gradient_array = owned (gradients, hops, bin_count);
+        const auto streams = levels.shape (0);
+        const auto hops = levels.shape (1);
+        const auto many = [&] (const auto& array)
         {
-            nb::gil_scoped_release release;
-            const float* phase = phase_before.data();
-            const float* gradient = time_before.data();
-            for (std::size_t h = 0; h < hops; ++h)
-            {
-                const float* row = levels.data() + h * bin_count;
-                core.step (row, row + bin_count, row + 2 * bin_count, phase, gradient,
-                           noise.data() + h * bin_count, phases + h * bin_count, gradients + h * bin_count);
-                phase = phases + h * bin_count;
-                gradient = gradients + h * bin_count;
-            }
-        }
-        return nb::make_tuple (phase_array, gradient_array);
+            return array.shape (0) == streams && array.shape (1) == hops && array.shape (2) == geometry.bins;
+        };
+        const auto one = [&] (const auto& array)
+        {
+            return array.shape (0) == streams && array.shape (1) == geometry.bins;
+        };
+        if (!many (levels) || !many (noise) || !many (phases) || !one (before) || !one (phase_before) ||
+            !one (gradient_before) || !one (gradients))
+            throw std::invalid_argument ("PhaseIntegrator: levels, noise and phases must be [streams, hops, "
+                                         "bins], the others [streams, bins]");
+        const Frame given{hops,          levels.data(),       noise.data(),
+                          before.data(), phase_before.data(), gradient_before.data(),
+                          phases.data(), gradients.data()};
+        nb::gil_scoped_release release;
+        const std::lock_guard lock (busy);
+        frame = given;
+        while (cores.size() < streams)
+            cores.emplace_back (geometry);
+        pool.run (integrateOne, this, static_cast<int> (streams));
     }
 
 private:
-    std::size_t bin_count;
-    PhaseIntegrator core;
+    static void integrateOne (const void* self, int stream)
+    {
+        auto& owner = *static_cast<Integrator*> (const_cast<void*> (self));
+        const auto& f = owner.frame;
+        const auto bins = owner.geometry.bins;
+        const auto i = static_cast<std::size_t> (stream);
+        owner.cores[i].run (f.levels + i * f.hops * bins, f.noise + i * f.hops * bins, f.before + i * bins,
+                            f.phase_before + i * bins, f.gradient_before + i * bins, f.hops,
+                            f.phases + i * f.hops * bins, f.gradients + i * bins);
+    }
+
+    PhaseIntegrator::Geometry geometry;
+    bandmate::blas::WorkerPool pool;
+    std::mutex busy;                    // guards the two below
+    std::vector<PhaseIntegrator> cores; // one of each stream: they keep scratch memory
+    Frame frame{};
 };
 
 } // namespace
@@ -71,9 +98,13 @@ NB_MODULE (_codec, m)
 {
     m.doc() = "Phase gradient heap integration for the magnitude codec.";
     nb::class_<Integrator> (m, "PhaseIntegrator")
-        .def (nb::init<std::size_t, double, double, double, float>(), nb::arg ("bins"), nb::arg ("hop"),
-              nb::arg ("transform"), nb::arg ("gamma"), nb::arg ("range"))
-        .def ("integrate", &Integrator::integrate, nb::arg ("levels"), nb::arg ("phase_before"),
-              nb::arg ("time_before"), nb::arg ("noise"),
-              "Phases and time gradients, both [hops, bins] float32, of a run of hops.");
+        .def (nb::init<std::size_t, double, double, double, float, float, int>(), nb::arg ("bins"),
+              nb::arg ("hop"), nb::arg ("transform"), nb::arg ("gamma"), nb::arg ("range"),
+              nb::arg ("steepest"), nb::arg ("threads"))
+        .def ("integrate", &Integrator::integrate, nb::arg ("levels").noconvert(),
+              nb::arg ("noise").noconvert(), nb::arg ("before").noconvert(),
+              nb::arg ("phase_before").noconvert(), nb::arg ("gradient_before").noconvert(),
+              nb::arg ("phases").noconvert(), nb::arg ("gradients").noconvert(),
+              "Writes phases [streams, hops, bins] of a run of hops and gradients [streams, bins] of the "
+              "last.");
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace bandmate::codec
@@ -22,14 +23,18 @@ class PhaseIntegrator
 public:
     struct Geometry
     {
-        std::size_t bins; // M / 2 + 1
+        std::size_t bins; // of M / 2 + 1, from 0 Hz up
         double hop;       // a, samples
         double transform; // M, samples
         double gamma;     // samples squared
         float range;      // natural log: bins this far under the hop's peak get random phase
+        float steepest;   // natural log: what a level may be taken to rise or fall by in the next hop
     };
 
-    explicit PhaseIntegrator (Geometry geometry) : g (geometry), turns (geometry.bins), todo (geometry.bins)
+    explicit PhaseIntegrator (const Geometry& geometry)
+        : g (geometry), turns (geometry.bins), todo (geometry.bins),
+          slope (geometry.bins), gradients{std::vector<float> (geometry.bins),
+                                           std::vector<float> (geometry.bins)}
     {
         heap.reserve (4 * g.bins);
         const double advance = 2.0 * pi * g.hop / g.transform;
@@ -37,38 +42,79 @@ public:
             turns[m] = static_cast<float> (std::remainder (advance * static_cast<double> (m), 2.0 * pi));
     }
 
-    // Integrates one hop.
-    //   before, now, after: log magnitudes [bins] of the hops n-1, n, n+1
-    //   time_before: time gradient [bins] of hop n-1; phase_before: its phases
-    //   noise: random phases [bins] in radians, used where the heap does not reach
-    //   phase, time_now: results for hop n
-    void step (const float* before, const float* now, const float* after, const float* phase_before,
-               const float* time_before, const float* noise, float* phase, float* time_now)
+    // Integrates a run of hops.
+    //   levels: log magnitudes [hops, bins]; before: [bins] of the hop before them
+    //   noise: random phases [hops, bins] in radians, used where the heap does not reach
+    //   phase_before, gradient_before: phases and time gradient [bins] of the hop before
+    //   phases: result [hops, bins]; gradient: result [bins], the last hop's
+    // The hop after the last is not known yet, nor is any next one looked at: each level is taken to go on as
+    // it went since the hop before.
+    void run (const float* levels, const float* noise, const float* before, const float* phase_before,
+              const float* gradient_before, std::size_t hops, float* phases, float* gradient)
+    {
+        for (std::size_t h = 0; h < hops; ++h)
+        {
+            const float* now = levels + h * g.bins;
+            float* time_now = h + 1 < hops ? gradients[h % 2].data() : gradient;
+            step (before, now, phase_before, gradient_before, noise + h * g.bins, phases + h * g.bins,
+                  time_now);
+            before = now;
+            phase_before = phases + h * g.bins;
+            gradient_before = time_now;
+        }
+    }
+
+private:
+    static constexpr double pi = 3.14159265358979323846;
+
+    // What the heap sorts by, largest first: a level, the bin it is of, and whether of the hop before. One
+    // word, for most of the time goes into comparing: floats of either sign sort as their bits do once
+    // negative ones are turned over.
+    using Entry = std::uint64_t;
+
+    static Entry entry (float level, std::size_t bin, bool from_before)
+    {
+        std::uint32_t bits;
+        std::memcpy (&bits, &level, sizeof bits);
+        bits = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+        return (static_cast<Entry> (bits) << 32) | (static_cast<Entry> (bin) << 1) | (from_before ? 1 : 0);
+    }
+
+    void push (Entry entry)
+    {
+        heap.push_back (entry);
+        std::push_heap (heap.begin(), heap.end());
+    }
+
+    Entry pop()
+    {
+        std::pop_heap (heap.begin(), heap.end());
+        const auto top = heap.back();
+        heap.pop_back();
+        return top;
+    }
+
+    void step (const float* before, const float* now, const float* phase_before, const float* time_before,
+               const float* noise, float* phase, float* time_now)
     {
         const auto bins = g.bins;
-        const auto time_scale = static_cast<float> (g.hop * g.transform / g.gamma);
-        const auto frequency_scale = static_cast<float> (-g.gamma / (g.hop * g.transform));
-        for (std::size_t m = 0; m < bins; ++m)
-        {
-            const auto low = now[m > 0 ? m - 1 : 1];
-            const auto high = now[m + 1 < bins ? m + 1 : bins - 2];
-            time_now[m] = turns[m] + time_scale * 0.5f * (high - low);
-        }
-        const auto frequency_gradient = [&] (std::size_t m)
-        {
-            return frequency_scale * 0.5f * (after[m] - before[m]);
-        };
-
+        const auto time_scale = static_cast<float> (0.5 * g.hop * g.transform / g.gamma);
+        const auto frequency_scale = static_cast<float> (-0.5 * g.gamma / (g.hop * g.transform));
         const auto threshold = *std::max_element (now, now + bins) - g.range;
         heap.clear();
         std::size_t left = 0;
         for (std::size_t m = 0; m < bins; ++m)
         {
+            const auto low = now[m > 0 ? m - 1 : 1];
+            const auto high = now[m + 1 < bins ? m + 1 : bins - 2];
+            time_now[m] = turns[m] + time_scale * (high - low);
+            const auto risen = now[m] - before[m];
+            slope[m] = frequency_scale * (std::clamp (risen, -g.steepest, g.steepest) + risen);
             phase[m] = noise[m];
             todo[m] = now[m] > threshold ? 1 : 0;
             left += todo[m];
             if (before[m] > threshold)
-                heap.push_back ({before[m], static_cast<std::uint32_t> (m), true});
+                heap.push_back (entry (before[m], m, true));
         }
         std::make_heap (heap.begin(), heap.end());
 
@@ -78,8 +124,7 @@ public:
             phase[m] = value - turn * std::nearbyint (value * (1.0f / turn));
             todo[m] = 0;
             --left;
-            heap.push_back ({now[m], static_cast<std::uint32_t> (m), false});
-            std::push_heap (heap.begin(), heap.end());
+            push (entry (now[m], m, false));
         };
         while (left > 0)
         {
@@ -92,37 +137,26 @@ public:
                         peak = m;
                 reach (peak, noise[peak]);
             }
-            std::pop_heap (heap.begin(), heap.end());
-            const auto top = heap.back();
-            heap.pop_back();
-            const std::size_t m = top.bin;
-            if (top.from_before)
+            const auto top = pop();
+            const auto m = static_cast<std::size_t> (static_cast<std::uint32_t> (top) >> 1);
+            if ((top & 1) != 0)
             {
                 if (todo[m])
                     reach (m, phase_before[m] + 0.5f * (time_before[m] + time_now[m]));
                 continue;
             }
             if (m + 1 < bins && todo[m + 1])
-                reach (m + 1, phase[m] + 0.5f * (frequency_gradient (m) + frequency_gradient (m + 1)));
+                reach (m + 1, phase[m] + 0.5f * (slope[m] + slope[m + 1]));
             if (m > 0 && todo[m - 1])
-                reach (m - 1, phase[m] - 0.5f * (frequency_gradient (m) + frequency_gradient (m - 1)));
+                reach (m - 1, phase[m] - 0.5f * (slope[m] + slope[m - 1]));
         }
     }
-
-private:
-    static constexpr double pi = 3.14159265358979323846;
-
-    struct Entry
-    {
-        float level;
-        std::uint32_t bin;
-        bool from_before;
-        bool operator<(const Entry& other) const noexcept { return level < other.level; }
-    };
 
     Geometry g;
     std::vector<float> turns; // [bins] of a steady partial in the middle of its bin, radians a hop
     std::vector<std::uint8_t> todo;
+    std::vector<float> slope; // [bins] gradient in frequency
+    std::vector<float> gradients[2];
     std::vector<Entry> heap;
 };
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,6 @@ from safetensors.numpy import load_file
 
 from bandmate.models.bundle import Bundle, BundleError
 from bandmate.models.pico.synthesis import Synthesiser, SynthesisSpec, SynthesisState
-from bandmate.models.threads import threads
 
 Floats = NDArray[np.float32]
 
@@ -105,8 +103,6 @@ class MagnitudeCodec:
         ends = np.cumsum([0] + [g.values for g in spec.groups])
         self._spans = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self._latent = int(ends[-1])
-        self._threads = threads()
-        self._others = ThreadPoolExecutor(max(1, self._threads - 1), "codec")
 
     @classmethod
     def load(cls, bundle: Bundle) -> MagnitudeCodec:
@@ -171,27 +167,10 @@ class MagnitudeCodec:
         """
         levels = features * np.float32(self.spec.log_high - self.spec.log_low)
         levels += np.float32(self.spec.log_low)
-        streams = list(zip(levels, places, states, strict=True))
-        # Most of a stream's work is done without the interpreter's lock.
-        share = -(-len(streams) // self._threads)
-        parts = [streams[at : at + share] for at in range(0, len(streams), share)]
-        waited = [self._others.submit(self._play_all, part) for part in parts[1:]]
-        done = self._play_all(parts[0])
-        for other in waited:
-            done += other.result()
-        return np.stack([audio for audio, _ in done]), [state for _, state in done]
-
-    def _play_all(
-        self, streams: Sequence[tuple[Floats, Floats | None, CodecState]]
-    ) -> list[tuple[Floats, CodecState]]:
-        """Audio [F, channels] and new states of some streams' levels, places and states."""
-        out = []
-        for level, place, state in streams:
-            sides, synthesis = self._synthesiser.frame(level, state.synthesis, place)
-            if self.channels != len(sides):
-                sides = np.repeat(sides.mean(axis=0, keepdims=True), self.channels, axis=0)
-            out.append((_soft_limit(sides).T, CodecState(synthesis)))
-        return out
+        sides, synthesis = self._synthesiser.frames(levels, [s.synthesis for s in states], places)
+        if self.channels != sides.shape[1]:
+            sides = np.repeat(sides.mean(axis=1, keepdims=True), self.channels, axis=1)
+        return _soft_limit(sides).swapaxes(1, 2), [CodecState(state) for state in synthesis]
 
     def _stereo(self, codes: NDArray[np.int32]) -> Floats | None:
         """Pan and width [regions, 2] of a frame's codes."""
@@ -337,5 +316,7 @@ def _by_row(x: Floats, weight: Floats) -> Floats:
 def _soft_limit(x: Floats) -> Floats:
     """Bends what is over LIMIT_KNEE towards full scale, so that no code sequence clips hard."""
     over = np.maximum(np.abs(x) - LIMIT_KNEE, 0)
+    if not over.any():
+        return x
     bent = LIMIT_KNEE + (1 - LIMIT_KNEE) * np.tanh(over / (1 - LIMIT_KNEE))
     return np.where(over > 0, np.copysign(bent, x), x).astype(np.float32)

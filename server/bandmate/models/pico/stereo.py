@@ -66,19 +66,27 @@ def stereo_levels(
 class StereoField:
     """Tables for one spectrum; from levels by region to factors by bin."""
 
-    def __init__(self, centres: NDArray[np.float64], bins: int, regions: int) -> None:
+    def __init__(
+        self, centres: NDArray[np.float64], bins: int, regions: int, heard: int | None = None
+    ) -> None:
+        """
+        Args:
+            centres: of the bands, in bins.
+            bins: of a whole spectrum.
+            heard: bins of the spectra that `side` is given; None: all.
+        """
         matrix = region_matrix(centres, bins, regions)
         at = np.arange(bins)
         middles = (at @ matrix) / matrix.sum(axis=0)
         self._spread = np.stack(
-            [np.interp(at, middles, unit) for unit in np.eye(regions)], dtype=np.float32
+            [np.interp(at[:heard], middles, unit) for unit in np.eye(regions)], dtype=np.float32
         )
         narrow = region_matrix(centres, bins, NARROW_BANDS) @ np.arange(NARROW_BANDS)
-        self._turn = np.where(narrow % 2 == 0, 1j, -1j).astype(np.complex64)
+        self._turn = np.where(narrow[:heard] % 2 == 0, 1j, -1j).astype(np.complex64)
         self.middle = np.tile(np.array([0.5, 0.0], np.float32), (regions, 1))
 
     def side(self, mid: NDArray[np.complex64], levels: Floats) -> NDArray[np.complex64]:
-        """The side signal's spectra [hops, bins] of mid's, with levels [hops, regions, 2]."""
+        """The side signal's spectra, of mid's [..., hops, bins] and levels [..., hops, regions, 2]."""
         ratio = 10 ** ((levels[..., 0] - 0.5) * (2 * PAN_DB / 10))
         decibels = levels[..., 1] * (WIDTH_HIGH_DB - WIDTH_LOW_DB) + WIDTH_LOW_DB
         width = np.where(levels[..., 1] < NARROWEST, 0.0, 10 ** (decibels / 10))

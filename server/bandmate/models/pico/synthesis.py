@@ -9,19 +9,21 @@ integrate to one pulse per hop.
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandmate._codec import PhaseIntegrator
+from bandmate.models.pico.noise import NoiseLoop
 from bandmate.models.pico.stereo import StereoField
+from bandmate.models.threads import threads
 
 Floats = NDArray[np.float32]
 
 HANN_GAMMA = 0.25645  # of the squared window length
-SILENCE_LOG = np.float32(np.log(1e-9))
+SILENCE = np.float32(1e-9)
 NATS_PER_DB = np.log(10) / 20
 INTEGRATION_RANGE_DB = 80.0
 REACH = 5  # bands to either side that say whether a spectrum is flat
@@ -75,6 +77,11 @@ class SynthesisSpec:
         return self.window // 2 + 1
 
     @property
+    def heard_bins(self) -> int:
+        """Bins up to `top_hz`; there is nothing in those above."""
+        return int(self.top_hz * self.window / self.sample_rate)
+
+    @property
     def frame_samples(self) -> int:
         return self.hop * self.hops_per_frame
 
@@ -108,12 +115,11 @@ class SynthesisSpec:
 class SynthesisState:
     """What carries over between frames of one stream."""
 
-    levels: Floats  # [bins] log magnitudes of the last hop
-    phase: Floats  # [bins] of the last hop
-    gradient: Floats  # [bins]
+    levels: Floats  # [heard_bins] log magnitudes of the last hop
+    phase: Floats  # [heard_bins] of the last hop
+    gradient: Floats  # [heard_bins]
     tail: Floats  # [2, output_window - hop] overlap-add of mid and side; its first sample is next
     stereo: Floats  # [stereo_regions, 2] of the last frame
-    noise_tail: Floats  # [window] white noise under the last window
     frame: int  # frames made, keys the noise
 
 
@@ -127,155 +133,151 @@ class Synthesiser:
         first = spec.window // 2 + spec.output_shift - spec.output_window // 2
         if first < 0 or first + spec.output_window > spec.window:
             raise ValueError("the output window reaches past the window")
-        self._heard = slice(first, first + spec.output_window)
+        if not spec.hop <= spec.output_window <= 2 * spec.hop:
+            raise ValueError("the output window is not one to two hops long")
+        # Where the heard samples are in a transform with phases relative to the window's centre.
+        self._heard = np.arange(first, first + spec.output_window) - spec.window // 2
         overlap = heard[np.arange(spec.output_window) % spec.hop == 0].sum()
         # What the analysis window left of the sound here is undone; amplitude 1 in a bin means a
         # full-scale sine there, so the analysis scale 2 / sum is undone as well.
-        gain = heard / np.maximum(window[self._heard], 1e-4) / overlap
+        gain = heard / np.maximum(window[first : first + spec.output_window], 1e-4) / overlap
         self._gain = (gain * window.sum() / 2).astype(np.float32)
-        self._window = window.astype(np.float32)
+        bins = spec.heard_bins
         self._lower, self._upper, self._share = self._neighbours()
+        # Bands with the outermost repeated at either end, for looking REACH around.
+        self._padded = np.arange(-REACH, spec.bands + REACH).clip(0, spec.bands - 1)
         self._floors = np.exp(self._at_bins(spec.log_floors()[None]))
         self._field = (
-            StereoField(spec.band_centres(), spec.bins, spec.stereo_regions)
+            StereoField(spec.band_centres(), spec.bins, spec.stereo_regions, bins)
             if spec.stereo_regions
             else None
         )
-        self._top_bin = int(spec.top_hz * spec.window / spec.sample_rate)
-        self._of_thread = threading.local()
-        self._range = np.float32(INTEGRATION_RANGE_DB * NATS_PER_DB)
-        self._noise_scale = np.float32(1 / np.sqrt(np.sum(window**2)))
-        # Mean of ln|X| of a complex Gaussian with unit power: -euler_gamma / 2.
-        self._noise_mean = np.float32(-np.euler_gamma / 2)
-
-    def _integrator(self) -> PhaseIntegrator:
-        """One of each thread's own: it keeps scratch memory."""
-        if not hasattr(self._of_thread, "integrator"):
-            s = self.spec
-            self._of_thread.integrator = PhaseIntegrator(
-                s.bins, s.hop, s.window, HANN_GAMMA * s.window**2, float(self._range)
-            )
-        return self._of_thread.integrator
+        self._noise = NoiseLoop(window.astype(np.float32), spec.hop, bins)
+        self._integrator = PhaseIntegrator(
+            bins,
+            spec.hop,
+            spec.window,
+            HANN_GAMMA * spec.window**2,
+            INTEGRATION_RANGE_DB * NATS_PER_DB,
+            STEEPEST,
+            threads(),
+        )
 
     def _neighbours(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-        """For each bin the bands below and above it, and the upper one's share."""
-        centres, bins = self.spec.band_centres(), np.arange(self.spec.bins)
+        """For each heard bin the bands below and above it, and the upper one's share."""
+        centres, bins = self.spec.band_centres(), np.arange(self.spec.heard_bins)
         upper = np.clip(np.searchsorted(centres, bins, side="right"), 1, len(centres) - 1)
         share = (bins - centres[upper - 1]) / (centres[upper] - centres[upper - 1])
         return upper - 1, upper, np.clip(share, 0, 1).astype(np.float32)
 
     def _at_bins(self, bands: Floats) -> Floats:
-        """Values of bands [hops, bands] at every bin [hops, bins]."""
-        lower = bands[:, self._lower]
-        return lower + self._share * (bands[:, self._upper] - lower)
+        """Values of bands [..., bands] at every heard bin [..., heard_bins]."""
+        lower = bands.take(self._lower, axis=-1)
+        return lower + self._share * (bands.take(self._upper, axis=-1) - lower)
 
     def init_state(self) -> SynthesisState:
         """Silence before the first frame."""
         s = self.spec
         return SynthesisState(
-            levels=np.full(s.bins, SILENCE_LOG, np.float32),
-            phase=np.zeros(s.bins, np.float32),
-            gradient=np.zeros(s.bins, np.float32),
+            levels=np.full(s.heard_bins, np.log(SILENCE), np.float32),
+            phase=np.zeros(s.heard_bins, np.float32),
+            gradient=np.zeros(s.heard_bins, np.float32),
             tail=np.zeros((2, s.output_window - s.hop), np.float32),
             stereo=np.tile(np.array([0.5, 0.0], np.float32), (s.stereo_regions, 1)),
-            noise_tail=np.zeros(s.window, np.float32),
             frame=0,
         )
 
-    def frame(
-        self, bands: Floats, state: SynthesisState, stereo: Floats | None = None
-    ) -> tuple[Floats, SynthesisState]:
-        """One frame of sound.
+    def frames(
+        self,
+        bands: Floats,
+        states: Sequence[SynthesisState],
+        places: Sequence[Floats | None] | None = None,
+    ) -> tuple[Floats, list[SynthesisState]]:
+        """One frame of sound of each of n streams. None hears that others are there.
 
         Args:
-            bands: [hops_per_frame, bands] natural log of (amplitude + the band's floor).
-            state: not modified.
-            stereo: [stereo_regions, 2] pan and width in 0..1, reached at the frame's last hop;
+            bands: [n, hops_per_frame, bands] natural log of (amplitude + the band's floor).
+            states: n, not modified.
+            places: n pans and widths [stereo_regions, 2] in 0..1, reached at the frame's last hop;
                 None stays where the last frame was.
 
         Returns:
-            samples [2, frame_samples] float32, left and right, and the new state.
+            samples [n, 2, frame_samples] float32, left and right, and n new states.
         """
         s = self.spec
-        rng = np.random.Generator(np.random.Philox(key=state.frame))
-        amplitude = np.exp(self._at_bins(bands)) - self._floors
-        levels = np.log(np.maximum(amplitude, np.float32(1e-9)))
-        levels[:, self._top_bin :] = SILENCE_LOG
-        texture, noise_tail = self._noise_texture(rng, state.noise_tail)
-        levels += self._at_bins(self._flatness(bands)) * texture
-
-        noise = rng.uniform(-np.pi, np.pi, (s.hops_per_frame, s.bins)).astype(np.float32)
-        phases, gradient = self._phases(levels, state, noise)
+        levels = self._levels(bands, states)
+        phases, gradients = self._phases(levels, states)
         magnitude = np.exp(levels)
-        spectrum = np.empty(levels.shape, np.complex64)
-        np.multiply(magnitude, np.cos(phases), out=spectrum.real)
-        np.multiply(magnitude, np.sin(phases), out=spectrum.imag)
-        stereo = state.stereo if stereo is None else stereo
-        spectra = [spectrum]
+        spectra = np.zeros((len(states), 2, s.hops_per_frame, s.bins), np.complex64)
+        mid = spectra[:, 0, :, : s.heard_bins]
+        np.multiply(magnitude, np.cos(phases), out=mid.real)
+        np.multiply(magnitude, np.sin(phases), out=mid.imag)
+        before = np.stack([state.stereo for state in states])
+        now = before
+        if self._field is not None and places is not None:
+            pairs = zip(places, before, strict=True)
+            now = np.stack([last if place is None else place for place, last in pairs])
         if self._field is not None:
             steps = np.arange(1, s.hops_per_frame + 1, dtype=np.float32) / s.hops_per_frame
-            levels_at = state.stereo + steps[:, None, None] * (stereo - state.stereo)
-            spectra.append(self._field.side(spectrum, levels_at))
-        out = np.zeros((2, s.frame_samples + state.tail.shape[1]), np.float32)
-        out[:, : state.tail.shape[1]] = state.tail
-        for row, part in zip(out, spectra, strict=False):
-            for h, piece in enumerate(self._pieces(part)):
-                row[h * s.hop : h * s.hop + s.output_window] += piece
-        mid, side = out[:, : s.frame_samples]
-        return np.stack([mid + side, mid - side]), SynthesisState(
-            levels=levels[-1],
-            phase=phases[-1],
-            gradient=gradient,
-            tail=out[:, s.frame_samples :],
-            stereo=stereo,
-            noise_tail=noise_tail,
-            frame=state.frame + 1,
-        )
+            at_hops = before[:, None] + steps[:, None, None] * (now - before)[:, None]
+            spectra[:, 1, :, : s.heard_bins] = self._field.side(mid, at_hops)
+        samples, tails = self._overlapped(spectra, np.stack([state.tail for state in states]))
+        sides = np.stack([samples[:, 0] + samples[:, 1], samples[:, 0] - samples[:, 1]], axis=1)
+        return sides, [
+            SynthesisState(*parts, frame=state.frame + 1)
+            for *parts, state in zip(
+                levels[:, -1], phases[:, -1], gradients, tails, now, states, strict=True
+            )
+        ]
 
-    def _pieces(self, spectra: NDArray[np.complex64]) -> Floats:
-        """What is heard of each hop's window, [hops, output_window]."""
-        pieces = np.fft.irfft(spectra, self.spec.window).astype(np.float32)
-        return np.roll(pieces, self.spec.window // 2, axis=1)[:, self._heard] * self._gain
+    def _levels(self, bands: Floats, states: Sequence[SynthesisState]) -> Floats:
+        """Log magnitudes [n, hops, heard_bins] of bands, with noise where a spectrum is flat."""
+        hops = self.spec.hops_per_frame
+        levels = np.log(np.maximum(np.exp(self._at_bins(bands)) - self._floors, SILENCE))
+        textures = [self._noise.levels(state.frame * hops, hops) for state in states]
+        levels += self._at_bins(self._flatness(bands)) * np.stack(textures)
+        return levels
 
-    def _phases(
-        self, levels: Floats, state: SynthesisState, noise: Floats
-    ) -> tuple[Floats, Floats]:
-        """Phases [hops, bins] of a frame's hops, and the time gradient [bins] of the last.
-
-        The next hop is not known yet: each level is taken to go on as it went since the last hop.
-        """
-        integrator = self._integrator()
-        before, phase, gradient = state.levels, state.phase, state.gradient
+    def _phases(self, levels: Floats, states: Sequence[SynthesisState]) -> tuple[Floats, Floats]:
+        """Phases [n, hops, heard_bins], and the time gradients [n, heard_bins] of the last hops."""
+        hops = self.spec.hops_per_frame
         phases = np.empty_like(levels)
-        for h, now in enumerate(levels):
-            after = now + np.clip(now - before, -STEEPEST, STEEPEST)
-            run = np.stack([before, now, after])
-            found, gradients = integrator.integrate(run, phase, gradient, noise[h : h + 1])
-            phases[h], before, phase, gradient = found[0], now, found[0], gradients[0]
-        return phases, gradient
+        gradients = np.empty_like(levels[:, 0])
+        self._integrator.integrate(
+            levels,
+            np.stack([self._noise.phases(state.frame * hops, hops) for state in states]),
+            np.stack([state.levels for state in states]),
+            np.stack([state.phase for state in states]),
+            np.stack([state.gradient for state in states]),
+            phases,
+            gradients,
+        )
+        return phases, gradients
+
+    def _overlapped(self, spectra: NDArray[np.complex64], tails: Floats) -> tuple[Floats, Floats]:
+        """Spectra [n, 2, hops, bins] added to tails [n, 2, output_window - hop]: samples
+        [n, 2, frame_samples] and the new tails."""
+        hop = self.spec.hop
+        pieces = np.fft.irfft(spectra, self.spec.window).take(self._heard, axis=-1, mode="wrap")
+        pieces *= self._gain
+        overlap = tails.shape[-1]
+        out = pieces[..., :hop]
+        out[:, :, 0, :overlap] += tails
+        out[:, :, 1:, :overlap] += pieces[:, :, :-1, hop:]
+        return out.reshape(*out.shape[:2], -1), pieces[:, :, -1, hop:].copy()
 
     def _flatness(self, bands: Floats) -> Floats:
         """0 (tonal) to 1 (noise) for each band, from the range of levels around it."""
-        padded = np.pad(bands, ((0, 0), (REACH, REACH)), mode="edge")
+        padded = bands.take(self._padded, axis=-1)
         spread = _around(np.maximum, padded) - _around(np.minimum, padded)
         spread /= np.float32(NATS_PER_DB)
         low, high = self.spec.flat_db
         return np.clip((high - spread) / np.float32(high - low), 0, 1).astype(np.float32)
 
-    def _noise_texture(self, rng: np.random.Generator, tail: Floats) -> tuple[Floats, Floats]:
-        """Log magnitudes [hops, bins] of white noise around their mean, and the new noise tail."""
-        s = self.spec
-        fresh = rng.standard_normal(s.frame_samples).astype(np.float32)
-        noise = np.concatenate([tail, fresh])
-        windows = np.lib.stride_tricks.sliding_window_view(noise, s.window)[s.hop :: s.hop]
-        spectrum = np.fft.rfft(windows * self._window)
-        level = np.log(np.abs(spectrum).astype(np.float32) * self._noise_scale + np.float32(1e-6))
-        return level - self._noise_mean, noise[s.frame_samples :]
-
 
 def _around(of: np.ufunc, padded: Floats) -> Floats:
-    """Largest or smallest of each value's neighbourhood of 2 * REACH + 1, [hops, n - 2 * REACH]."""
-    pairs = of(padded[:, 1:], padded[:, :-1])
-    fours = of(pairs[:, 2:], pairs[:, :-2])
-    eights = of(fours[:, 4:], fours[:, :-4])
-    return of(eights[:, 2 * REACH - 7 :], eights[:, : 7 - 2 * REACH])
+    """Largest or smallest of each value's neighbourhood of 2 * REACH + 1, [..., n - 2 * REACH]."""
+    pairs = of(padded[..., 1:], padded[..., :-1])
+    fours = of(pairs[..., 2:], pairs[..., :-2])
+    eights = of(fours[..., 4:], fours[..., :-4])
+    return of(eights[..., 2 * REACH - 7 :], eights[..., : 7 - 2 * REACH])
