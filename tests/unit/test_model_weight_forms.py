@@ -159,3 +159,37 @@ def test_several_rows_are_what_each_is_alone():
         codes, alone = frame(slice(place, place + 1))
         assert (codes[0] == together[place]).all()
         np.testing.assert_allclose(alone[0], logits[place], atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("sessions", [2, 5])
+def test_sessions_that_threads_share_play_what_each_plays_alone(sessions, rows, monkeypatch):
+    """Few sessions share every product; of many, each thread takes some through the depth decoder."""
+    monkeypatch.setenv("BANDMATE_THREADS", "2")
+    depthformer = model(SPEC, WeightFormat(mx.bfloat16))
+    runner = cpu.CpuRunner(depthformer)
+    rng = np.random.default_rng(2)
+    shape = (FRAMES, sessions, rows, depthformer.layout.channels)
+    tokens = rng.integers(6, 11, shape).astype(np.int32)
+    noise = rng.gumbel(size=(FRAMES, sessions, SPEC.codebooks, SPEC.codebook_size))
+    temperature = np.linspace(0.5, 1.5, sessions, dtype=np.float32)
+    top_k = np.arange(5, 5 + sessions, dtype=np.int32)
+    scales = rng.uniform(0, 2, (sessions, 2)).astype(np.float32)
+
+    def play(places: slice) -> tuple[np.ndarray, dict[str, Any]]:
+        settings = (temperature[places], top_k[places], scales[places])
+        state, heard = runner.init_state(len(settings[0]) * rows), []
+        for told, drawn in zip(tokens[:, places], noise.astype(np.float32)[:, places], strict=True):
+            given = np.ascontiguousarray(told), np.ascontiguousarray(drawn)
+            codes, state = runner.frame(*given, *settings, state)
+            heard.append(codes)
+        return np.stack(heard, axis=1), state
+
+    together, state = play(slice(None))
+    for place in range(sessions):
+        codes, own = play(slice(place, place + 1))
+        np.testing.assert_array_equal(codes[0], together[place])
+        of_it = slice(place * rows, (place + 1) * rows)
+        np.testing.assert_array_equal(own["previous"], state["previous"][of_it])
+        for mine, theirs in zip(own["keys"], state["keys"], strict=True):
+            np.testing.assert_array_equal(mine, theirs[of_it])

@@ -50,45 +50,48 @@ void scaleQueries (const Stack& stack, const Attention& attention, float* querie
 
 } // namespace
 
-void Runner::selfAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
-                            int window, const std::int32_t* frames)
+void Pass::selfAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
+                          int window, const std::int32_t* frames)
 {
     const int inner = stack.heads * stack.headDim;
     float* in = grown (normed, static_cast<std::int64_t> (rows) * stack.width);
     float* all = grown (projected, static_cast<std::int64_t> (rows) * 3 * inner);
     float* out = grown (context, static_cast<std::int64_t> (rows) * inner);
-    float* weighted = grown (scores, window + 1);
+    float* weighted = grown (scores, static_cast<std::int64_t> (rows) * (window + 1));
     for (int row = 0; row < rows; ++row)
         kernel.rmsNorm (x.data() + row * stack.width, attention.pre, weights.epsilon, in + row * stack.width,
                         stack.width);
     multiply (attention.projection, in, rows, all);
     scaleQueries (stack, attention, all, rows, 3 * inner);
     const std::ptrdiff_t headSize = static_cast<std::ptrdiff_t> (window + 1) * stack.headDim;
-    for (int row = 0; row < rows; ++row)
-    {
-        const int count = std::min (frames[row] + 1, window);
-        for (int head = 0; head < stack.heads; ++head)
-        {
-            const float* query = all + row * 3 * inner + head * stack.headDim;
-            const std::ptrdiff_t at = (row * stack.heads + head) * headSize;
-            push (cache.keysBefore + at, query + inner, window, stack.headDim, cache.keys + at);
-            push (cache.valuesBefore + at, query + 2 * inner, window, stack.headDim, cache.values + at);
-            attendWithSink (kernel, query, cache.keys + at, cache.values + at, window, count, stack.headDim,
-                            weighted, out + row * inner + head * stack.headDim);
-        }
-    }
+    forEach (rows,
+             [&] (int row)
+             {
+                 const int count = std::min (frames[row] + 1, window);
+                 for (int head = 0; head < stack.heads; ++head)
+                 {
+                     const float* query = all + row * 3 * inner + head * stack.headDim;
+                     const std::ptrdiff_t at = (row * stack.heads + head) * headSize;
+                     push (cache.keysBefore + at, query + inner, window, stack.headDim, cache.keys + at);
+                     push (cache.valuesBefore + at, query + 2 * inner, window, stack.headDim,
+                           cache.values + at);
+                     attendWithSink (kernel, query, cache.keys + at, cache.values + at, window, count,
+                                     stack.headDim, weighted + row * (window + 1),
+                                     out + row * inner + head * stack.headDim);
+                 }
+             });
     finishAttention (stack, attention, rows);
 }
 
-void Runner::crossAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
-                             int window, const std::int32_t* frames)
+void Pass::crossAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
+                           int window, const std::int32_t* frames)
 {
     const int inner = stack.heads * stack.headDim;
     float* in = grown (normed, static_cast<std::int64_t> (rows) * stack.width);
     float* queries = grown (projected, static_cast<std::int64_t> (rows) * inner);
     float* added = grown (sourced, static_cast<std::int64_t> (rows) * 2 * inner);
     float* out = grown (context, static_cast<std::int64_t> (rows) * inner);
-    float* weighted = grown (scores, window + 1);
+    float* weighted = grown (scores, static_cast<std::int64_t> (rows) * (window + 1));
     for (int row = 0; row < rows; ++row)
         kernel.rmsNorm (x.data() + row * stack.width, attention.pre, weights.epsilon, in + row * stack.width,
                         stack.width);
@@ -96,24 +99,26 @@ void Runner::crossAttention (const Stack& stack, const Attention& attention, int
     scaleQueries (stack, attention, queries, rows, inner);
     multiply (attention.source, encoded.data(), rows, added);
     const std::ptrdiff_t headSize = static_cast<std::ptrdiff_t> (window + 1) * stack.headDim;
-    for (int row = 0; row < rows; ++row)
-    {
-        const int count = std::min (frames[row] + 1, window);
-        for (int head = 0; head < stack.heads; ++head)
-        {
-            const int offset = head * stack.headDim;
-            const float* key = added + row * 2 * inner + offset;
-            const std::ptrdiff_t at = (row * stack.heads + head) * headSize;
-            push (cache.keysBefore + at, key, window, stack.headDim, cache.keys + at);
-            push (cache.valuesBefore + at, key + inner, window, stack.headDim, cache.values + at);
-            attendWithSink (kernel, queries + row * inner + offset, cache.keys + at, cache.values + at,
-                            window, count, stack.headDim, weighted, out + row * inner + offset);
-        }
-    }
+    forEach (rows,
+             [&] (int row)
+             {
+                 const int count = std::min (frames[row] + 1, window);
+                 for (int head = 0; head < stack.heads; ++head)
+                 {
+                     const int offset = head * stack.headDim;
+                     const float* key = added + row * 2 * inner + offset;
+                     const std::ptrdiff_t at = (row * stack.heads + head) * headSize;
+                     push (cache.keysBefore + at, key, window, stack.headDim, cache.keys + at);
+                     push (cache.valuesBefore + at, key + inner, window, stack.headDim, cache.values + at);
+                     attendWithSink (kernel, queries + row * inner + offset, cache.keys + at,
+                                     cache.values + at, window, count, stack.headDim,
+                                     weighted + row * (window + 1), out + row * inner + offset);
+                 }
+             });
     finishAttention (stack, attention, rows);
 }
 
-void Runner::depthAttention (const Stack& stack, const Attention& attention, int rows, int layer, int step)
+void Pass::depthAttention (const Stack& stack, const Attention& attention, int rows, int layer, int step)
 {
     const int dim = stack.headDim;
     const int inner = stack.heads * dim;
@@ -144,7 +149,7 @@ void Runner::depthAttention (const Stack& stack, const Attention& attention, int
     finishAttention (stack, attention, rows);
 }
 
-void Runner::finishAttention (const Stack& stack, const Attention& attention, int rows)
+void Pass::finishAttention (const Stack& stack, const Attention& attention, int rows)
 {
     multiply (attention.output, context.data(), rows,
               grown (branch, static_cast<std::int64_t> (rows) * stack.width));

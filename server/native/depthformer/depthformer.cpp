@@ -99,30 +99,26 @@ float* grown (std::vector<float>& memory, std::int64_t size)
 
 } // namespace
 
-Runner::Runner (Model model, int threads) : weights (std::move (model)), kernel (kernels()), pool (threads) {}
+Pass::Pass (const Model& model, blas::WorkerPool* workers)
+    : weights (model), kernel (kernels()), pool (workers)
+{
+}
 
-void Runner::multiply (const Matrix& matrix, const float* from, int rows, float* to)
+void Pass::multiply (const Matrix& matrix, const float* from, int rows, float* to)
 {
     const auto size = static_cast<std::int64_t> (matrix.inputs) * matrix.outputs;
-    if (size < shareFrom || pool.threads() == 1)
+    if (size < shareFrom || pool == nullptr || pool->threads() == 1)
         return kernel.product (matrix, from, rows, to, 0, matrix.outputs);
-    const int parts = pool.threads() * partsPerThread;
+    const int parts = pool->threads() * partsPerThread;
     const int steps = (matrix.outputs + outputsPerStep - 1) / outputsPerStep;
     const int perPart = ((steps + parts - 1) / parts) * outputsPerStep;
     const SharedProduct shared{kernel, matrix, from, rows, to, perPart};
-    pool.run (productPart, &shared, (matrix.outputs + perPart - 1) / perPart);
+    pool->run (productPart, &shared, (matrix.outputs + perPart - 1) / perPart);
 }
 
-void Runner::run (const Frame& frame)
+void Pass::encode (const Frame& frame)
 {
     const int rows = frame.sessions * frame.rows;
-    encode (frame, rows);
-    runTemporal (frame, rows);
-    runDepth (frame, rows);
-}
-
-void Runner::encode (const Frame& frame, int rows)
-{
     const auto& m = weights;
     const int styleWidth = m.styleTable.inputs;
     float* style = grown (projected, static_cast<std::int64_t> (rows) * styleWidth);
@@ -148,7 +144,7 @@ void Runner::encode (const Frame& frame, int rows)
     }
 }
 
-void Runner::embed (const std::int32_t* ids, int count, float* sum)
+void Pass::embed (const std::int32_t* ids, int count, float* sum)
 {
     const int width = weights.temporal.width;
     const float factor = std::sqrt (static_cast<float> (width)) / static_cast<float> (count);
@@ -157,8 +153,9 @@ void Runner::embed (const std::int32_t* ids, int count, float* sum)
         addRow (weights.codeTable, ids[i], factor, sum);
 }
 
-void Runner::runTemporal (const Frame& frame, int rows)
+void Pass::runTemporal (const Frame& frame)
 {
+    const int rows = frame.sessions * frame.rows;
     const auto& stack = weights.temporal;
     float* vectors = grown (x, static_cast<std::int64_t> (rows) * stack.width);
     for (int row = 0; row < rows; ++row)
@@ -170,9 +167,11 @@ void Runner::runTemporal (const Frame& frame, int rows)
         crossAttention (stack, layer.cross, rows, frame.cross[i], weights.crossWindow, frame.frames);
         feedForward (stack, layer.feedForward, rows);
     }
+    if (frame.temporalOut != nullptr)
+        std::copy_n (vectors, rows * stack.width, frame.temporalOut);
 }
 
-void Runner::addNormed (const Stack& stack, const float* post, int rows)
+void Pass::addNormed (const Stack& stack, const float* post, int rows)
 {
     for (int row = 0; row < rows; ++row)
     {
@@ -184,7 +183,7 @@ void Runner::addNormed (const Stack& stack, const float* post, int rows)
     }
 }
 
-void Runner::feedForward (const Stack& stack, const FeedForward& part, int rows)
+void Pass::feedForward (const Stack& stack, const FeedForward& part, int rows)
 {
     const int inner = part.first.outputs;
     float* in = grown (normed, static_cast<std::int64_t> (rows) * stack.width);
@@ -204,7 +203,7 @@ void Runner::feedForward (const Stack& stack, const FeedForward& part, int rows)
 }
 
 // What each depth step is told of the frame before, [rows, codebooks, depth width]; null when nothing.
-const float* Runner::projectPast (const Frame& frame, int rows)
+const float* Pass::projectPast (const Frame& frame, int rows)
 {
     const auto& m = weights;
     if (m.depthPastAdapter.data == nullptr)
@@ -224,23 +223,25 @@ const float* Runner::projectPast (const Frame& frame, int rows)
     return out;
 }
 
-int Runner::pick (const float* own, const float* noise, const Frame& frame, int session, int step)
+int Pass::pick (const float* own, const float* noise, const Frame& frame, int session, int step)
 {
     const auto& m = weights;
+    auto& memory = scratch[static_cast<std::size_t> (session)];
     const float temperature = frame.temperature[session];
     const int topK = frame.topK[session];
     if (m.codeValues == nullptr)
-        return pickCode (own, noise, temperature, topK, m.codebookSize, scratch);
+        return pickCode (own, noise, temperature, topK, m.codebookSize, memory);
     const auto before = static_cast<std::ptrdiff_t> (step) * m.codebookSize * m.valueDims;
     const CodeValues values{m.codeValues + before, m.valueDims};
     const int last =
         frame.last[session * frame.rows * m.codebooks + step] - m.reserved - step * m.codebookSize;
     return pickNearMean (own, noise, temperature, topK, m.codebookSize, values, last, frame.hold[session],
-                         scratch);
+                         memory);
 }
 
-void Runner::runDepth (const Frame& frame, int rows)
+void Pass::runDepth (const Frame& frame, const float* temporalOut)
 {
+    const int rows = frame.sessions * frame.rows;
     const auto& m = weights;
     const auto& stack = m.depth;
     const int size = m.codebookSize;
@@ -249,10 +250,10 @@ void Runner::runDepth (const Frame& frame, int rows)
     grown (depthKeys, caches);
     grown (depthValues, caches);
     float* input = grown (hidden, static_cast<std::int64_t> (rows) * m.temporal.width);
-    std::copy_n (x.data(), rows * m.temporal.width, input);
-    if (frame.temporalOut != nullptr)
-        std::copy_n (input, rows * m.temporal.width, frame.temporalOut);
+    std::copy_n (temporalOut, rows * m.temporal.width, input);
     grown (x, static_cast<std::int64_t> (rows) * stack.width);
+    if (scratch.size() < static_cast<std::size_t> (frame.sessions))
+        scratch.resize (static_cast<std::size_t> (frame.sessions));
     float* out = grown (logits, static_cast<std::int64_t> (rows) * size);
     const float* past = projectPast (frame, rows);
 
@@ -283,7 +284,7 @@ void Runner::runDepth (const Frame& frame, int rows)
         if (frame.logits != nullptr)
             std::copy_n (out, rows * size, frame.logits + static_cast<std::ptrdiff_t> (step) * rows * size);
 
-        for (int session = 0; session < frame.sessions; ++session)
+        const auto choose = [&] (int session)
         {
             float* own = out + session * frame.rows * size;
             if (frame.rows == 3)
@@ -303,7 +304,8 @@ void Runner::runDepth (const Frame& frame, int rows)
                 frame.next[row * m.codebooks + step] = id;
                 embed (&id, 1, input + row * m.temporal.width);
             }
-        }
+        };
+        forEach (frame.sessions, choose);
     }
 }
 

@@ -114,22 +114,26 @@ struct Frame
     float* logits = nullptr;      // out [codebooks, sessions * rows, codebookSize], capped, not guided
 };
 
-// Runs frames on the CPU. Keeps scratch memory only: all state is in the frame.
-class Runner
+// One thread's way through a frame, with scratch memory of its own; large products and the attention of many
+// rows are shared with the workers of `pool`, where there is one.
+class Pass
 {
 public:
-    Runner (Model model, int threads);
+    Pass (const Model& model, blas::WorkerPool* pool);
 
-    void run (const Frame& frame);
-
-    const Model& model() const { return weights; }
+    void encode (const Frame& frame);
+    // Of what was encoded.
+    void runTemporal (const Frame& frame);
+    // The temporal decoder's output [sessions * rows, width].
+    const float* temporal() const { return x.data(); }
+    // Samples the frame's codes, of a temporal output that may be this pass's own.
+    void runDepth (const Frame& frame, const float* temporalOut);
 
 private:
-    void multiply (const Matrix& matrix, const float* x, int rows, float* y);
-    void encode (const Frame& frame, int rows);
-    void runTemporal (const Frame& frame, int rows);
-    void runDepth (const Frame& frame, int rows);
-    int pick (const float* logits, const float* noise, const Frame& frame, int session, int step);
+    void multiply (const Matrix& matrix, const float* from, int rows, float* to);
+    template <typename Function>
+    void forEach (int count, const Function& function);
+    int pick (const float* own, const float* noise, const Frame& frame, int session, int step);
     const float* projectPast (const Frame& frame, int rows);
     void selfAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,
                         int window, const std::int32_t* frames);
@@ -141,12 +145,27 @@ private:
     void embed (const std::int32_t* ids, int count, float* sum);
     void addNormed (const Stack& stack, const float* post, int rows);
 
-    Model weights;
+    const Model& weights;
     const Kernels& kernel;
-    blas::WorkerPool pool;
+    blas::WorkerPool* pool;
     std::vector<float> encoded, x, normed, projected, sourced, context, branch, hidden, logits, scores;
     std::vector<float> pastCodes;
-    std::vector<float> guided, scratch, depthKeys, depthValues;
+    std::vector<float> depthKeys, depthValues;
+    std::vector<std::vector<float>> scratch; // one of each session
 };
+
+// function (i) for each i below `count`, on several threads where there are several.
+template <typename Function>
+void Pass::forEach (int count, const Function& function)
+{
+    const auto call = [] (const void* context, int i)
+    {
+        (*static_cast<const Function*> (context)) (i);
+    };
+    if (pool != nullptr && count > 1)
+        return pool->run (call, &function, count);
+    for (int i = 0; i < count; ++i)
+        function (i);
+}
 
 } // namespace bandmate::depthformer

@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "depthformer.hpp"
+#include "runner.hpp"
 
 namespace nb = nanobind;
 using namespace bandmate::depthformer;

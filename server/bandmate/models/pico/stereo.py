@@ -86,7 +86,7 @@ class StereoField:
         self.middle = np.tile(np.array([0.5, 0.0], np.float32), (regions, 1))
 
     def side(self, mid: NDArray[np.complex64], levels: Floats) -> NDArray[np.complex64]:
-        """The side signal's spectra, of mid's [..., hops, bins] and levels [..., hops, regions, 2]."""
+        """Spectra of the side, from mid [..., hops, bins] and levels [..., hops, regions, 2]."""
         ratio = 10 ** ((levels[..., 0] - 0.5) * (2 * PAN_DB / 10))
         decibels = levels[..., 1] * (WIDTH_HIGH_DB - WIDTH_LOW_DB) + WIDTH_LOW_DB
         width = np.where(levels[..., 1] < NARROWEST, 0.0, 10 ** (decibels / 10))
