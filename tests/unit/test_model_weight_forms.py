@@ -164,7 +164,7 @@ def test_several_rows_are_what_each_is_alone():
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize("sessions", [2, 5])
 def test_sessions_that_threads_share_play_what_each_plays_alone(sessions, rows, monkeypatch):
-    """Few sessions share every product; of many, each thread takes some through the depth decoder."""
+    """Few sessions share every product; of many, each thread takes some all the way."""
     monkeypatch.setenv("BANDMATE_THREADS", "2")
     depthformer = model(SPEC, WeightFormat(mx.bfloat16))
     runner = cpu.CpuRunner(depthformer)
