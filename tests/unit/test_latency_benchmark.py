@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bandmate.engine.latency_benchmark import note_delays
+from bandmate.engine.latency_benchmark import note_attacks, note_delays
 
 RATE = 48000
 
@@ -35,3 +35,16 @@ def test_a_note_over_the_last_ones_tail_is_found():
 def test_a_note_without_a_sound_has_no_delay():
     delays = note_delays(recording([1000], 2000), [1000, 120000], RATE)
     assert np.isfinite(delays).tolist() == [True, False]
+
+
+def test_an_attack_is_where_the_level_has_half_come_up():
+    """What sounds of a note before it is there is audible, and not its attack."""
+    starts = [1000, 61013, 121026, 181039]
+    sound = recording(starts[:3], 2880)
+    for start in starts[:3]:
+        sound[start + 1920 : start + 2880] += 0.01
+    delays = note_delays(sound, starts, RATE)
+    np.testing.assert_allclose(delays[:3], 40.0)
+    attacks = note_attacks(sound, starts, delays, RATE)
+    np.testing.assert_allclose(attacks[:3], 60.0, atol=1.0)
+    assert np.isnan(attacks[3])

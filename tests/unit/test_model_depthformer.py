@@ -14,7 +14,7 @@ blas.activate()
 
 import mlx.core as mx  # noqa: E402  (MLX must come after the BLAS)
 
-from bandmate.models.batching import Batched  # noqa: E402
+from bandmate.models.batching import Batched, with_rows  # noqa: E402
 from bandmate.models.bundle import (  # noqa: E402
     BundleError,
     ConditioningSpec,
@@ -27,7 +27,7 @@ from bandmate.models.depthformer.checkpoint import checked_tensors, load_tensors
 from bandmate.models.depthformer.depthformer import Depthformer  # noqa: E402
 from bandmate.models.depthformer.sampling import session_noise  # noqa: E402
 from bandmate.models.depthformer.vocabulary import guidance_bin  # noqa: E402
-from bandmate.models.interface import PITCHES, FrameControls, FrameSpec  # noqa: E402
+from bandmate.models.interface import PITCHES, FrameControls, FrameSpec, StateError, StyleShare  # noqa: E402
 from bandmate.models.language_model import CodecLanguageModel  # noqa: E402
 from bandmate.models.mrt2.random_weights import random_tensors  # noqa: E402
 
@@ -206,6 +206,101 @@ def test_guided_sessions_play_the_same_beside_others(model):
         frames, states = model.step(now, states)
         for seed, audio in enumerate(frames):
             assert (audio[: SPEC.codebooks, 0].astype(int) == alone[seed][frame]).all()
+
+
+def blended(frame: int, seed: int, weights: dict[int, float]) -> FrameControls:
+    """Controls of a blend of prompts by slot, which stay as they are."""
+    prompts = np.random.default_rng(7).integers(0, 8, (6, 3)).astype(np.int32)
+    shares = tuple(StyleShare(slot, w, prompts[slot]) for slot, w in sorted(weights.items()))
+    return replace(controls(frame, seed), blend=shares, style=shares[0].codes)
+
+
+def play_blend(model: CodecLanguageModel, weights_at, seed: int = 0) -> np.ndarray:
+    state, out = model.init_state(), []
+    for frame in range(FRAMES):
+        (audio,), (state,) = model.step([blended(frame, seed, weights_at(frame))], [state])
+        out.append(audio[: SPEC.codebooks, 0])
+    return np.stack(out).astype(int)
+
+
+def come_and_go(frame: int) -> dict[int, float]:
+    """One prompt, another comes, the first goes, a third comes and the second goes."""
+    return [{1: 1.0}, {1: 0.6, 4: 0.4}, {4: 1.0}, {2: 0.2, 4: 0.8}, {2: 1.0}][frame // 3 % 5]
+
+
+@pytest.mark.parametrize("weights_at", [lambda _: {0: 0.3, 2: 0.3, 3: 0.4}, come_and_go])
+def test_native_runner_blends_as_mlx_does(weights_at):
+    native, mlx = (
+        play_blend(make_model(native=native, spec=EXPECTS), weights_at) for native in (True, False)
+    )
+    assert (native == mlx).all()
+    assert (native != play_blend(make_model(native=True, spec=EXPECTS), lambda _: {0: 1.0})).any()
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["native", "mlx"])
+def test_a_blend_leads_from_one_prompt_to_the_other(native):
+    model = make_model(native=native, spec=EXPECTS)
+    one, other = (play_blend(model, lambda _, slot=slot: {slot: 1.0}) for slot in (1, 4))
+    near, twice = (play_blend(model, lambda _, w=w: {1: 1 - w, 4: w}) for w in (1e-7, 0.5))
+    assert (near == one).all(), "what weighs nothing is not heard"
+    assert (twice != one).any()
+    assert (twice != other).any()
+    assert (
+        play_blend(make_model(native=native), lambda _: {1: 0.5, 4: 0.5})
+        == play_blend(make_model(native=native), lambda _: {1: 1.0})
+    ).all(), "other models go by the codes of the blend"
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["native", "mlx"])
+def test_sessions_that_blend_play_the_same_beside_others(native):
+    model = make_model(native=native, spec=EXPECTS)
+    ways = (come_and_go, lambda _: {0: 0.5, 5: 0.5}, lambda _: {3: 1.0}, come_and_go)
+    alone = [play_blend(model, way, seed) for seed, way in enumerate(ways)]
+    states = [model.init_state() for _ in ways]
+    for frame in range(FRAMES):
+        now = [blended(frame, seed, way(frame)) for seed, way in enumerate(ways)]
+        frames, states = model.step(now, states)
+        for seed, audio in enumerate(frames):
+            assert (audio[: SPEC.codebooks, 0].astype(int) == alone[seed][frame]).all()
+
+
+def test_a_prompt_keeps_its_own_past_while_others_come_and_go():
+    model = make_model(native=True, spec=EXPECTS)
+    state = model.init_state()
+    for frame in range(3):
+        _, (state,) = model.step([blended(frame, 0, {1: 0.5, 4: 0.5})], [state])
+    both = state.language.own_tree()
+    alone = with_rows(state.language, (4,)).own_tree()
+    np.testing.assert_array_equal(alone["keys"][0], both["keys"][0][1:])
+    assert (both["keys"][1][0] != both["keys"][1][1]).any(), "the prompts' pasts differ"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.zeros(2, np.int32),
+        np.zeros(0, np.int32),
+        np.array([0.5, 1.5]),
+        np.zeros((1, 2), np.int32),
+        np.arange(40, dtype=np.int32),
+    ],
+)
+def test_rows_that_are_not_named_are_refused(names):
+    model = make_model(native=True, spec=EXPECTS)
+    arrays = model.state_arrays(model.init_state())
+    with pytest.raises(StateError, match="rows"):
+        model.state_from_arrays({**arrays, "rows": names})
+
+
+def test_a_blend_outlives_the_process(model):
+    model = make_model(native=model._cpu is not None, spec=EXPECTS)
+    weights = {1: 0.5, 2: 0.2, 4: 0.3}
+    (_,), (state,) = model.step([blended(0, 0, weights)], [model.init_state()])
+    kept = {name: value.copy() for name, value in model.state_arrays(state).items()}
+    after = {2: 0.6, 4: 0.4}
+    (on,), _ = model.step([blended(1, 0, after)], [state])
+    (resumed,), _ = model.step([blended(1, 0, after)], [model.state_from_arrays(kept)])
+    assert (on == resumed).all()
 
 
 def test_a_guided_state_outlives_the_process(model):

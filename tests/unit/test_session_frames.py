@@ -160,10 +160,27 @@ def test_blend_is_only_computed_after_a_change():
     for _ in range(3):
         slots.codes((1, 0, 0, 0, 0, 0))
     assert encoder.calls == 1
-    slots.codes((0.5, 0, 0, 0, 0, 0))
+    slots.codes((0.5, 0, 0, 0, 0, 0))  # of one prompt alone, whatever it weighs
+    assert encoder.calls == 1
     slots.replace({0: np.zeros(4, np.float32)})
     assert slots.codes((0.5, 0, 0, 0, 0, 0)).tolist() == [0] * 4
-    assert encoder.calls == 3
+    assert encoder.calls == 2
+
+
+def test_a_blend_tells_its_prompts_and_what_each_weighs():
+    encoder = RoundingEncoder()
+    slots = StyleSlots(encoder, 4)
+    slots.replace({s: np.full(4, s, np.float32) for s in (0, 2, 5)} | {3: np.full(4, 9, np.int32)})
+    for sixths in range(1, 6):
+        weights = (sixths / 6, 0, 0, 1, 0, 1 - sixths / 6)
+        first, second = slots.shares(weights)
+        assert (first.slot, second.slot) == (0, 5), "style codes cannot be blended"
+        assert first.codes.tolist(), second.codes.tolist() == ([0] * 4, [5] * 4)
+        assert (first.weight, second.weight) == pytest.approx((sixths / 6, 1 - sixths / 6))
+        slots.codes(weights)
+    assert encoder.calls == 2 + 5, "two prompts once, and each blend"
+    assert [share.slot for share in slots.shares((0,) * 6)] == [0]
+    assert StyleSlots(encoder, 4).shares((1,) * 6) == ()
 
 
 def test_all_weights_zero_takes_the_first_filled_slot_and_no_slot_is_free():

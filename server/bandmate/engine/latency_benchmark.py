@@ -36,6 +36,8 @@ LISTEN_SECONDS = 0.5  # after a note: what begins later is not its sound
 AUDIBLE = 0.003  # -50 dB of full scale
 OVER_BEFORE = 4.0  # a note stands out from what still sounds by this factor
 BEFORE_SECONDS = 0.02
+ATTACK_SECONDS = 0.06  # from its first audible sample on, in which a note's attack reaches its peak
+SMOOTH_SECONDS = 0.002
 TIMINGS = {"tight": 0.0, "early": 1.0}
 
 # What the server logs when a session ends: link/open_session.py.
@@ -73,6 +75,31 @@ def note_delays(
         heard = np.flatnonzero(window > threshold)
         delays.append(heard[0] / rate * 1e3 if len(heard) else np.nan)
     return np.array(delays)
+
+
+def note_attacks(
+    sound: NDArray[np.float32], starts: Sequence[int], delays: NDArray[np.float64], rate: int
+) -> NDArray[np.float64]:
+    """How long after each note its attack is half done, in ms; NaN where it has no sound.
+
+    A sound that comes out of windows begins very quietly before it is there. What is heard as the
+    attack is where the level, over 2 ms, comes to half of its peak.
+
+    Args:
+        sound, starts, rate: as in `note_delays`.
+        delays: from there.
+    """
+    power = np.square(sound.astype(np.float64)).sum(axis=1)
+    smooth = np.ones(max(1, round(SMOOTH_SECONDS * rate)))
+    attacks = []
+    for start, delay in zip(starts, delays, strict=True):
+        if not np.isfinite(delay):
+            attacks.append(np.nan)
+            continue
+        end = start + round(delay / 1e3 * rate) + round(ATTACK_SECONDS * rate)
+        level = np.sqrt(np.convolve(power[start:end], smooth, "same"))
+        attacks.append(float((level >= level.max() / 2).argmax()) / rate * 1e3)
+    return np.array(attacks)
 
 
 def benchmark_latency(
@@ -129,16 +156,16 @@ def benchmark_latency(
 
 def _row(block: int, report: dict[str, Any], sound: NDArray[np.float32]) -> dict[str, Any]:
     """One block size's result; `delays_ms` are all notes', `unheard` those without a sound."""
-    delays = note_delays(sound, report["starts"], RATE)
     # A note whose sound would come after the end is none.
-    whole = np.array(report["starts"]) + LISTEN_SECONDS * RATE < len(sound)
-    delays = delays[whole]
+    starts = [s for s in report["starts"] if s + LISTEN_SECONDS * RATE < len(sound)]
+    delays = note_delays(sound, starts, RATE)
+    attacks = note_attacks(sound, starts, delays, RATE)
     heard = delays[np.isfinite(delays)]
-    p50, p99 = np.percentile(heard, [50, 99]) if len(heard) else (np.nan, np.nan)
     return {
         "block": block,
         "reported_ms": round(report["latency_samples"] / RATE * 1e3, 3),
-        "note_to_sound_ms": {"p50": _number(p50), "p99": _number(p99)},
+        "note_to_sound_ms": _percentiles(heard, 50, 99),
+        "attack_ms": _percentiles(attacks[np.isfinite(attacks)], 1, 50, 99),
         "notes": len(delays),
         "unheard": int(len(delays) - len(heard)),
         "underruns": report["underruns"],
@@ -152,8 +179,11 @@ def _row(block: int, report: dict[str, Any], sound: NDArray[np.float32]) -> dict
     }
 
 
-def _number(value: float) -> float | None:
-    return round(float(value), 3) if np.isfinite(value) else None
+def _percentiles(values: NDArray[np.float64], *which: int) -> dict[str, float | None]:
+    if not len(values):
+        return {f"p{p}": None for p in which}
+    found = np.percentile(values, which)
+    return {f"p{p}": round(float(v), 3) for p, v in zip(which, found, strict=True)}
 
 
 @contextlib.contextmanager

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
-from mlx.utils import tree_flatten, tree_map
+from mlx.utils import tree_map
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,13 @@ class Batched:
         tree: MLX or numpy arrays (in dicts and lists) whose first axis holds all sessions' rows.
         index: this session's place.
         sessions: places in all.
+        names: what each of this session's rows stands for; see `with_rows`.
     """
 
     tree: Any
     index: int
     sessions: int
+    names: tuple[int, ...] = (0,)
 
     def rows(self, array: Any) -> Any:
         """This session's rows of one of the tree's arrays."""
@@ -55,19 +57,23 @@ def gather(states: Sequence[Batched]) -> Any:
     return tree_map(join, first.tree, *(state.tree for state in states[1:]))
 
 
-def with_rows(state: Batched, rows: int) -> Batched:
-    """A session's state with so many rows: copies of its first one, where it had another number."""
-    some = next(array for _, array in tree_flatten(state.tree))
-    if some.shape[0] == rows * state.sessions:
-        return state
+def with_rows(state: Batched, names: tuple[int, ...]) -> Batched:
+    """A session's state with the rows `names`: each its own row of before, or a copy of the first.
 
-    def first_row(array: Any) -> Any:
-        kind = np if isinstance(array, np.ndarray) else mx
-        return kind.repeat(state.rows(array)[:1], rows, 0)
+    Names are compared with those of before and mean nothing else here.
+    """
+    known = {name: place for place, name in enumerate(state.names)}
+    places = [known.get(name, 0) for name in names]
+    if places == list(range(len(state.names))):
+        return replace(state, names=names)
 
-    return Batched(tree_map(first_row, state.tree), 0, 1)
+    def chosen(array: Any) -> Any:
+        rows = state.rows(array)
+        return rows[places] if isinstance(array, np.ndarray) else rows[mx.array(places)]
+
+    return Batched(tree_map(chosen, state.tree), 0, 1, names)
 
 
-def scatter(tree: Any, sessions: int) -> list[Batched]:
-    """The places of a tree of `sessions` sessions."""
-    return [Batched(tree, index, sessions) for index in range(sessions)]
+def scatter(tree: Any, names: Sequence[tuple[int, ...]]) -> list[Batched]:
+    """The places of a tree of sessions whose rows stand for `names`."""
+    return [Batched(tree, index, len(names), own) for index, own in enumerate(names)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,20 @@ class StampedNote:
     velocity: int
 
 
+class StyleShare(NamedTuple):
+    """One prompt's part in a blend.
+
+    Attributes:
+        slot: the prompt's place; it names the prompt from frame to frame.
+        weight: 0 < weight <= 1; a blend's weights add up to 1.
+        codes: int32 [style_levels], raw style codes of this prompt alone.
+    """
+
+    slot: int
+    weight: float
+    codes: NDArray[np.int32]
+
+
 @dataclass(frozen=True)
 class FrameControls:
     """The conditioning of one session for one frame.
@@ -86,6 +100,8 @@ class FrameControls:
             state goes on in its random numbers too.
         anew: a note begins or ends in this frame, or one began in the frame before.
         rests: every pitch is told, none sounds, and the last one ended some time ago.
+        blend: the prompts that `style` was blended of, in order of their slots; empty where the
+            prompts cannot be told. Models that play a blend as one go by these, others by `style`.
     """
 
     style: NDArray[np.int32]
@@ -101,6 +117,7 @@ class FrameControls:
     logit_guidance: bool = False
     anew: bool = False
     rests: bool = False
+    blend: tuple[StyleShare, ...] = field(default=())
 
 
 class Model(Protocol):

@@ -20,9 +20,14 @@ from bandmate.models.depthformer.vocabulary import START
 from bandmate.models.interface import FrameControls, FrameSpec, PrefillError, StateError
 from bandmate.models.state_arrays import Arrays, check_arrays, from_arrays, to_arrays
 
-GUIDED_ROWS = 3  # conditioning in full, style masked, notes masked
+# Names of a session's rows that stand for no prompt: style masked, notes masked. The others are
+# named after their prompts' slots.
+NO_STYLE, NO_NOTES = -1, -2
+GUIDED = (0, NO_STYLE, NO_NOTES)
 BATCH_SIZES = (1, 2, 4, 8)  # one compiled graph each
 LANGUAGE, CODEC = "language", "codec"  # first part of the names of a state's arrays
+ROWS = "rows"  # the array that names a session's rows
+MOST_ROWS = 16  # of a session: more than there are prompts
 
 
 class Codec(Protocol):
@@ -80,8 +85,10 @@ class CodecLanguageModel:
     Attributes:
         spec: the frame grid.
 
-    A session has one row, or three while its logits are guided (see `FrameControls`). An encoder
-    is optional and only loaded by the first clip.
+    A session has one row; three while its logits are guided (see `FrameControls`); and in models
+    that play what they expect, one of each prompt of a blend, whose expectations are mixed: codes
+    name a style in between, but a model goes from one style to the other at once. An encoder is
+    optional and only loaded by the first clip.
     """
 
     def __init__(
@@ -108,11 +115,12 @@ class CodecLanguageModel:
 
     def init_state(self) -> SessionState:
         """A fresh session: no codes before, nothing in the caches, the codec silent."""
-        return self._fresh_state(1)
+        return self._fresh_state((0,))
 
-    def _fresh_state(self, rows: int) -> SessionState:
+    def _fresh_state(self, names: tuple[int, ...]) -> SessionState:
         runner = self._cpu or self.depthformer
-        return SessionState(Batched(runner.init_state(rows), 0, 1), self.codec.init_state())
+        language = Batched(runner.init_state(len(names)), 0, 1, names)
+        return SessionState(language, self.codec.init_state())
 
     def step(
         self, controls: Sequence[FrameControls], states: Sequence[SessionState]
@@ -128,18 +136,25 @@ class CodecLanguageModel:
     ) -> tuple[NDArray[np.int32], list[Batched]]:
         """The language model's part of a step: codes [n, codebooks] and new states.
 
-        Sessions whose logits are guided have more rows: they are a batch of their own.
+        Sessions with as many rows of the same kind are a batch of their own.
         """
         codes = np.empty((len(controls), self.depthformer.spec.codebooks), np.int32)
+        names = [self._row_names(c) for c in controls]
+        kinds = [(c.logit_guidance, len(own)) for c, own in zip(controls, names, strict=True)]
         after: dict[int, Batched] = {}
-        for guided in (False, True):
-            places = [i for i, c in enumerate(controls) if c.logit_guidance is guided]
-            if not places:
-                continue
-            before = [with_rows(states[i], GUIDED_ROWS if guided else 1) for i in places]
+        for kind in sorted(set(kinds)):
+            places = [i for i, own in enumerate(kinds) if own == kind]
+            before = [with_rows(states[i], names[i]) for i in places]
             codes[places], new = self._generate([controls[i] for i in places], before)
             after |= zip(places, new, strict=True)
         return codes, [after[place] for place in range(len(controls))]
+
+    def _row_names(self, controls: FrameControls) -> tuple[int, ...]:
+        if controls.logit_guidance:
+            return GUIDED
+        if self.depthformer.spec.expects and controls.blend:
+            return tuple(share.slot for share in controls.blend)
+        return (0,)
 
     def _generate(
         self, controls: Sequence[FrameControls], states: Sequence[Batched]
@@ -160,12 +175,14 @@ class CodecLanguageModel:
         )
         tree = gather(states)
         before = self._told(controls, tree, rows.shape[1]) | self._held(controls, tree)
+        before |= self._mixed(controls, rows.shape[1])
+        names = [state.names for state in states]
         if self._cpu is not None:
             codes, tree = self._cpu.frame(*inputs, before)
-            return codes, scatter(tree, len(states))
+            return codes, scatter(tree, names)
         result, tree = self._frame(*map(mx.array, inputs), before)
         mx.eval(result, tree)
-        return np.array(result), scatter(tree, len(states))
+        return np.array(result), scatter(tree, names)
 
     def _told(self, controls: Sequence[FrameControls], tree: Any, rows: int) -> Any:
         """The batch's state as the model is told it: some models forget what the notes tell."""
@@ -187,6 +204,13 @@ class CodecLanguageModel:
         hold = np.array([new if c.anew else steady for c in controls], np.float32)
         return {"last": tree["previous"], "hold": hold if self._cpu is not None else mx.array(hold)}
 
+    def _mixed(self, controls: Sequence[FrameControls], rows: int) -> dict[str, Any]:
+        """How much each row of a blend counts."""
+        if rows == 1 or controls[0].logit_guidance:
+            return {}
+        shares = np.array([[share.weight for share in c.blend] for c in controls], np.float32)
+        return {"shares": shares if self._cpu is not None else mx.array(shares)}
+
     def encode_clip(
         self, audio: NDArray[np.float32] | None
     ) -> Generator[None, None, NDArray[np.int32]]:
@@ -206,7 +230,8 @@ class CodecLanguageModel:
         The last frame's codes are what the next frame starts from; they are not in the caches yet.
         """
         rows = self._rows([controls])
-        fresh = self._fresh_state(rows.shape[1])
+        names = self._row_names(controls)
+        fresh = self._fresh_state(names)
         language, codec = fresh.language.own_tree(), fresh.codec
         first = np.array(self.depthformer.ids(mx.array(codes[:1])), np.int32)
         first = np.repeat(first, rows.shape[1], axis=0)
@@ -221,27 +246,36 @@ class CodecLanguageModel:
                 mx.eval(language)
             _, (codec,) = self.codec.decode(now[None], [codec])
             yield
-        return SessionState(Batched(language, 0, 1), codec)
+        return SessionState(Batched(language, 0, 1, names), codec)
 
     def _rows(self, controls: Sequence[FrameControls]) -> NDArray[np.int32]:
-        """Conditioning ids [n, rows, channels] of controls that are all guided alike."""
+        """Conditioning ids [n, rows, channels] of controls whose rows are of one kind."""
         layout = self.depthformer.layout
         tokens = layout.tokens(controls)
-        return layout.negatives(tokens) if controls[0].logit_guidance else tokens[:, None]
+        if controls[0].logit_guidance:
+            return layout.negatives(tokens)
+        if len(self._row_names(controls[0])) == 1:
+            return tokens[:, None]
+        return layout.blends(tokens, [[share.codes for share in c.blend] for c in controls])
 
     def state_arrays(self, state: SessionState) -> Arrays:
         """See `interface.Resumable`."""
         return {
+            ROWS: np.array(state.language.names, np.int32),
             **to_arrays(state.language.own_tree(), LANGUAGE),
             **to_arrays(self.codec.state_tree(state.codec), CODEC),
         }
 
     def state_from_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> SessionState:
         """See `interface.Resumable`."""
-        # What names a guided session's state is the number of its rows.
-        last = arrays.get(f"{LANGUAGE}.previous")
-        guided = last is not None and last.ndim == 2 and len(last) == GUIDED_ROWS
-        fresh = self._fresh_state(GUIDED_ROWS if guided else 1)
+        names = arrays.get(ROWS, np.zeros(0))
+        if (
+            names.dtype != np.int32
+            or names.ndim != 1
+            or not 1 <= len(set(names.tolist())) == names.size <= MOST_ROWS
+        ):
+            raise StateError(f"The state's array '{ROWS}' does not name rows.")
+        fresh = self._fresh_state(tuple(names.tolist()))
         check_arrays(arrays, self.state_arrays(fresh))
         # These become places in tables: the native code does not look twice.
         last = arrays[f"{LANGUAGE}.previous"]
@@ -249,4 +283,5 @@ class CodecLanguageModel:
             raise StateError(f"The state's array '{LANGUAGE}.previous' holds codes out of range.")
         language = from_arrays(arrays, fresh.language.own_tree(), LANGUAGE)
         codec = from_arrays(arrays, self.codec.state_tree(fresh.codec), CODEC)
-        return SessionState(Batched(language, 0, 1), self.codec.state_from_tree(codec))
+        state = Batched(language, 0, 1, fresh.language.names)
+        return SessionState(state, self.codec.state_from_tree(codec))

@@ -150,8 +150,9 @@ class Session:
         )
         self._gains = self._gate.frame()
         carried, self._carried = self._carried, ()
+        weights = self._style_weights()
         return FrameControls(
-            style=self._style(),
+            style=self.styles.codes(weights),
             notes=notes,
             drums=self._drums(),
             guidance=self._guidance(),
@@ -164,12 +165,13 @@ class Session:
             logit_guidance=self.parameters.is_on(Parameter.LOGIT_GUIDANCE),
             anew=self._notes.anew,
             rests=self._notes.rests,
+            blend=self.styles.shares(weights),
         )
 
     def prefill_controls(self) -> FrameControls:
         """The conditioning under which sound is put before a stream: its style, any notes."""
         return FrameControls(
-            style=self._style(),
+            style=self.styles.codes(self._style_weights()),
             notes=np.full(PITCHES, NOTE_MASKED, np.int32),
             drums=self._drums(),
             guidance=self._guidance(),
@@ -261,12 +263,12 @@ class Session:
         elif number == CC_RESET_CONTROLLERS:
             self._wheel = 0.0
 
-    def _style(self) -> NDArray[np.int32]:
-        """The blend of the slots; the modulation wheel moves it towards the second one."""
+    def _style_weights(self) -> tuple[float, ...]:
+        """Each slot's part in the blend; the modulation wheel moves it towards the second one."""
         weights = self.parameters.style_weights
         if self._wheel > 0.0:
             weights = tuple(
                 (1.0 - self._wheel) * weight + self._wheel * (slot == WHEEL_SLOT)
                 for slot, weight in enumerate(weights)
             )
-        return self.styles.codes(weights)
+        return weights

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bandmate.models.interface import StyleEncoder
+from bandmate.models.interface import StyleEncoder, StyleShare
 from bandmate.session.parameters import STYLE_SLOTS
 
 STYLE_MASKED = -1
@@ -34,6 +34,8 @@ class StyleSlots:
         self._slots: dict[int, Embedding] = {}
         self._cached: tuple[object, tuple[float, ...]] | None = None
         self._codes = np.full(levels, STYLE_MASKED, np.int32)
+        self._shares: tuple[StyleShare, ...] = ()
+        self._owned: dict[int, tuple[Embedding, NDArray[np.int32]]] = {}
 
     def replace(self, embeddings: Mapping[int, Embedding]) -> None:
         """Puts new embeddings [dim] in force for all slots at once; slots left out are empty.
@@ -50,28 +52,53 @@ class StyleSlots:
         With all weights zero the first filled slot counts; without any the style is left to the
         model (all codes masked). Computed anew only after a change.
         """
+        self._update(weights)
+        return self._codes
+
+    def shares(self, weights: Sequence[float]) -> tuple[StyleShare, ...]:
+        """The prompts of that blend, each with its own codes; empty without any."""
+        self._update(weights)
+        return self._shares
+
+    def _update(self, weights: Sequence[float]) -> None:
         slots = self._slots
         key = (slots, tuple(weights))
         if self._cached is None or self._cached[0] is not slots or self._cached[1] != key[1]:
-            self._codes = self._blend(slots, weights)
+            self._codes, self._shares = self._blend(slots, weights)
             self._cached = key
-        return self._codes
 
-    def _blend(self, slots: Mapping[int, Embedding], weights: Sequence[float]) -> NDArray[np.int32]:
+    def _blend(
+        self, slots: Mapping[int, Embedding], weights: Sequence[float]
+    ) -> tuple[NDArray[np.int32], tuple[StyleShare, ...]]:
+        nothing = np.full(self._levels, STYLE_MASKED, np.int32), ()
         if self._encoder is None or not slots:
-            return np.full(self._levels, STYLE_MASKED, np.int32)
+            return nothing
         told = {slot for slot, e in slots.items() if np.issubdtype(e.dtype, np.integer)}
         if told == slots.keys() and len(told) == 1:
-            return slots[min(told)].astype(np.int32)
+            codes = slots[min(told)].astype(np.int32)
+            return codes, (StyleShare(min(told), 1.0, codes),)
         slots = {slot: e for slot, e in slots.items() if slot not in told}
         if not slots:
-            return np.full(self._levels, STYLE_MASKED, np.int32)
-        active = [(weights[slot], e) for slot, e in sorted(slots.items()) if weights[slot] > 0.0]
-        if not active:
-            active = [(1.0, slots[min(slots)])]
-        total = sum(weight for weight, _ in active)
-        blend = sum((np.float32(weight / total) * e for weight, e in active), np.float32(0.0))
-        codes = np.asarray(self._encoder.quantise(np.asarray(blend, np.float32)), np.int32)
+            return nothing
+        active = {slot: weights[slot] for slot in sorted(slots) if weights[slot] > 0.0}
+        active = active or {min(slots): 1.0}
+        total = sum(active.values())
+        parts = {slot: np.float32(weight / total) for slot, weight in active.items()}
+        shares = tuple(StyleShare(s, float(w), self._own(s, slots[s])) for s, w in parts.items())
+        if len(shares) == 1:
+            return shares[0].codes, shares
+        return self._quantised(np.sum([w * slots[s] for s, w in parts.items()], axis=0)), shares
+
+    def _own(self, slot: int, embedding: Embedding) -> NDArray[np.int32]:
+        """Codes of one slot's embedding, kept while it stays."""
+        known = self._owned.get(slot)
+        if known is None or known[0] is not embedding:
+            known = self._owned[slot] = embedding, self._quantised(embedding)
+        return known[1]
+
+    def _quantised(self, embedding: Embedding) -> NDArray[np.int32]:
+        assert self._encoder is not None
+        codes = np.asarray(self._encoder.quantise(np.asarray(embedding, np.float32)), np.int32)
         if codes.shape != (self._levels,):
             raise ValueError(
                 f"style encoder gave codes {codes.shape}, the model takes {self._levels}"

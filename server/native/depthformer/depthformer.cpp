@@ -16,6 +16,7 @@ namespace
 constexpr std::int64_t shareFrom = 48 * 1024;
 constexpr int partsPerThread = 3;
 constexpr int outputsPerStep = 16;
+constexpr float leastLikely = 1e-30f; // its logarithm is finite
 
 struct SharedProduct
 {
@@ -223,6 +224,32 @@ const float* Pass::projectPast (const Frame& frame, int rows)
     return out;
 }
 
+// Makes one row of logits, the first, of a session's rows.
+void Pass::join (float* own, const Frame& frame, int session)
+{
+    const int size = weights.codebookSize;
+    if (frame.shares != nullptr)
+    {
+        // The logarithm of the weighted mean of their probabilities.
+        const float* shares = frame.shares + session * frame.rows;
+        for (int row = 0; row < frame.rows; ++row)
+            kernel.softmax (own + row * size, size);
+        for (int i = 0; i < size; ++i)
+        {
+            float likely = 0;
+            for (int row = 0; row < frame.rows; ++row)
+                likely += shares[row] * own[row * size + i];
+            own[i] = std::log (std::max (likely, leastLikely));
+        }
+    }
+    else if (frame.rows == 3)
+    {
+        const float* scale = frame.scales + session * 2;
+        for (int i = 0; i < size; ++i)
+            own[i] += scale[0] * (own[i] - own[size + i]) + scale[1] * (own[i] - own[2 * size + i]);
+    }
+}
+
 int Pass::pick (const float* own, const float* noise, const Frame& frame, int session, int step)
 {
     const auto& m = weights;
@@ -287,12 +314,7 @@ void Pass::runDepth (const Frame& frame, const float* temporalOut)
         const auto choose = [&] (int session)
         {
             float* own = out + session * frame.rows * size;
-            if (frame.rows == 3)
-            {
-                const float* scale = frame.scales + session * 2;
-                for (int i = 0; i < size; ++i)
-                    own[i] += scale[0] * (own[i] - own[size + i]) + scale[1] * (own[i] - own[2 * size + i]);
-            }
+            join (own, frame, session);
             const float* noise =
                 frame.noise + (static_cast<std::ptrdiff_t> (session) * m.codebooks + step) * size;
             const int code = pick (own, noise, frame, session, step);

@@ -89,7 +89,8 @@ struct Cache
     float* values = nullptr;
 };
 
-// One frame's inputs and outputs. A session's rows (one, or three with logit guidance) are adjacent.
+// One frame's inputs and outputs. A session's rows are adjacent: one; three with logit guidance (in full,
+// style masked, notes masked); or one of each prompt of a blend.
 struct Frame
 {
     int sessions = 0;
@@ -104,7 +105,8 @@ struct Frame
     const float* noise = nullptr;       // [sessions, codebooks, codebookSize]
     const float* temperature = nullptr; // [sessions]
     const std::int32_t* topK = nullptr; // [sessions]
-    const float* scales = nullptr;      // [sessions, 2]
+    const float* scales = nullptr;      // [sessions, 2], for logit guidance
+    const float* shares = nullptr;      // [sessions, rows], how much each prompt counts; null: no blends
     std::vector<Cache> self;            // per temporal layer
     std::vector<Cache> cross;
     std::int32_t* codes = nullptr; // out [sessions, codebooks]
@@ -133,6 +135,7 @@ private:
     void multiply (const Matrix& matrix, const float* from, int rows, float* to);
     template <typename Function>
     void forEach (int count, const Function& function);
+    void join (float* own, const Frame& frame, int session);
     int pick (const float* own, const float* noise, const Frame& frame, int session, int step);
     const float* projectPast (const Frame& frame, int rows);
     void selfAttention (const Stack& stack, const Attention& attention, int rows, const Cache& cache,

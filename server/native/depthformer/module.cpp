@@ -213,7 +213,7 @@ public:
 
     void frame (Ids tokens, Floats noise, Floats temperature, Ids topK, Floats scales, Ids previous,
                 Ids frames, Ids last, Floats hold, std::vector<Floats> before, std::vector<FloatsOut> after,
-                IdsOut codes, IdsOut next, std::optional<FloatsOut> temporalOut,
+                IdsOut codes, IdsOut next, std::optional<Floats> shares, std::optional<FloatsOut> temporalOut,
                 std::optional<FloatsOut> logits)
     {
         const auto& m = runner.model();
@@ -223,13 +223,15 @@ public:
         f.rows = f.sessions > 0 ? static_cast<int> (rows) / f.sessions : 0;
         const auto books = static_cast<std::size_t> (m.codebooks);
         const auto sessions = static_cast<std::size_t> (f.sessions);
-        const bool fits =
-            (f.rows == 1 || f.rows == 3) && rows == sessions * static_cast<std::size_t> (f.rows) &&
-            tokens.size() == rows * static_cast<std::size_t> (m.channels) &&
-            noise.size() == sessions * books * static_cast<std::size_t> (m.codebookSize) &&
-            topK.size() == sessions && scales.size() == sessions * 2 && previous.size() == rows * books &&
-            frames.size() == rows && last.size() == previous.size() && hold.size() == sessions &&
-            codes.size() == sessions * books && next.size() == rows * books;
+        const bool fits = (f.rows == 1 || (shares ? f.rows > 1 : f.rows == 3)) &&
+                          rows == sessions * static_cast<std::size_t> (f.rows) &&
+                          tokens.size() == rows * static_cast<std::size_t> (m.channels) &&
+                          noise.size() == sessions * books * static_cast<std::size_t> (m.codebookSize) &&
+                          topK.size() == sessions && scales.size() == sessions * 2 &&
+                          previous.size() == rows * books && frames.size() == rows &&
+                          last.size() == previous.size() && hold.size() == sessions &&
+                          (!shares || shares->size() == rows) && codes.size() == sessions * books &&
+                          next.size() == rows * books;
         const auto layers = m.temporal.layers.size();
         if (!fits || before.size() != 4 * layers || after.size() != 4 * layers)
             throw std::invalid_argument ("an array of the frame has the wrong size");
@@ -251,6 +253,7 @@ public:
         f.temperature = temperature.data();
         f.topK = topK.data();
         f.scales = scales.data();
+        f.shares = shares ? shares->data() : nullptr;
         f.codes = codes.data();
         f.next = next.data();
         const auto codeLogits = books * rows * static_cast<std::size_t> (m.codebookSize);
@@ -311,5 +314,6 @@ NB_MODULE (_depthformer, m)
         .def ("frame", &Depthformer::frame, nb::arg ("tokens"), nb::arg ("noise"), nb::arg ("temperature"),
               nb::arg ("top_k"), nb::arg ("scales"), nb::arg ("previous"), nb::arg ("frames"),
               nb::arg ("last"), nb::arg ("hold"), nb::arg ("before"), nb::arg ("after"), nb::arg ("codes"),
-              nb::arg ("next"), nb::arg ("temporal_out") = nb::none(), nb::arg ("logits") = nb::none());
+              nb::arg ("next"), nb::arg ("shares") = nb::none(), nb::arg ("temporal_out") = nb::none(),
+              nb::arg ("logits") = nb::none());
 }

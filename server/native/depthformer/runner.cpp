@@ -28,6 +28,8 @@ Frame partOf (const Frame& frame, int codebooks, int codebookSize, int first, in
     part.temperature += first;
     part.topK += first;
     part.scales += static_cast<std::ptrdiff_t> (first) * 2;
+    if (part.shares != nullptr)
+        part.shares += row;
     return part;
 }
 

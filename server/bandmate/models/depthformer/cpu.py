@@ -137,6 +137,7 @@ class CpuRunner:
             after,
             codes,
             following,
+            shares=state.get("shares"),
             **(seen or {}),
         )
         layers = len(state["keys"])

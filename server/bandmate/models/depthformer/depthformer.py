@@ -17,7 +17,7 @@ import numpy as np
 from bandmate.models.bundle import ConditioningSpec, DepthformerSpec
 from bandmate.models.depthformer import weights as names
 from bandmate.models.depthformer.linear import Held, Matrix, WeightFormat
-from bandmate.models.depthformer.sampling import guided, pick_codes, pick_near_mean
+from bandmate.models.depthformer.sampling import guided, mixed, pick_codes, pick_near_mean
 from bandmate.models.depthformer.transformer import Attention, layer_norm, push
 from bandmate.models.depthformer.vocabulary import RESERVED, START, ConditioningLayout
 from bandmate.models.depthformer.weights import Builder
@@ -222,13 +222,15 @@ class Depthformer:
         """One whole frame of n sessions.
 
         Args:
-            tokens: int32 [n, r, channels], r = 1, or 3 for logit guidance.
+            tokens: int32 [n, r, channels], r = 1, or 3 for logit guidance, or as many as a blend
+                has prompts.
             noise: float32 [n, codebooks, codebook_size].
             temperature: float32 [n].
             top_k: int32 [n].
             scales: float32 [n, 2], logit guidance for style and notes; unused when r is 1.
             state: of n * r rows, a session's rows side by side. Beside that of `init_state`, `last`
-                (ids as `previous`, told or not) and `hold` (float32 [n]): see `pick_near_mean`.
+                (ids as `previous`, told or not) and `hold` (float32 [n]): see `pick_near_mean`; and
+                `shares` (float32 [n, r]): with these, rows are prompts and are `mixed`.
             codebooks: depth steps to run; None is all.
 
         Returns:
@@ -240,7 +242,10 @@ class Depthformer:
 
         def pick(codebook: int, features: mx.array) -> mx.array:
             logits = self.logits(codebook, features).reshape(sessions, rows, -1)
-            one = guided(logits, scales) if rows > 1 else logits[:, 0]
+            if "shares" in state:
+                one = mixed(logits, state["shares"])
+            else:
+                one = guided(logits, scales) if rows > 1 else logits[:, 0]
             drawn = (one, noise[:, codebook], temperature, top_k)
             if self._code_values is None:
                 code = pick_codes(*drawn)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXCLUDED = -0.7 * float(np.finfo(np.float32).max)  # finite, so that noise can be added to it
+LEAST_LIKELY = 1e-30  # its logarithm is finite
 SHARPEST = 0.05  # from this far below temperature 1 on, a draw is a single code
 
 
@@ -91,6 +92,20 @@ def guided(logits: mx.array, scales: mx.array) -> mx.array:
     """
     away = logits[:, :1] - logits[:, 1:]
     return logits[:, 0] + (scales[:, :, None] * away).sum(axis=1)
+
+
+def mixed(logits: mx.array, shares: mx.array) -> mx.array:
+    """Logits of what several rows think likely, taken together.
+
+    Args:
+        logits: float32 [n, rows, codes].
+        shares: float32 [n, rows], how much each row counts; they add up to 1.
+
+    Returns:
+        float32 [n, codes]: the logarithm of the weighted mean of the rows' probabilities.
+    """
+    likely = (shares[:, :, None] * mx.softmax(logits, axis=-1)).sum(axis=1)
+    return mx.log(mx.maximum(likely, LEAST_LIKELY))
 
 
 def session_noise(seed: int, frame: int, codebooks: int, codes: int) -> NDArray[np.float32]:

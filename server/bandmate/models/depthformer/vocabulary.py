@@ -127,6 +127,26 @@ class ConditioningLayout:
         rows[:, 2, self.notes] = MASK
         return rows
 
+    def blends(
+        self, tokens: NDArray[np.int32], styles: Sequence[Sequence[NDArray[np.int32]]]
+    ) -> NDArray[np.int32]:
+        """Rows for a blend's prompts: ids [n, prompts, channels], each with its own style.
+
+        Args:
+            tokens: [n, channels].
+            styles: raw style codes [style_levels] of each prompt of each session.
+
+        Raises:
+            ValueError: as `tokens`.
+        """
+        rows = np.repeat(tokens[:, None], len(styles[0]), axis=1)
+        for session, prompts in zip(rows, styles, strict=True):
+            for row, codes in zip(session, prompts, strict=True):
+                row[self.style] = OFFSET + _checked(
+                    "style", codes, self._style_shape, self.spec.style_codes
+                )
+        return rows
+
 
 def _checked(
     name: str, values: NDArray[np.int32], shape: tuple[int, ...], count: int

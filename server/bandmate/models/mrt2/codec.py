@@ -39,7 +39,7 @@ class SpectroStreamCodec:
         """codes [n, codebooks] -> audio [n, F, channels], clipped, and n new states."""
         audio, tree = self._decoded(mx.array(codes), gather(states))
         mx.eval(audio, tree)
-        return np.array(audio), scatter(tree, len(states))
+        return np.array(audio), scatter(tree, [state.names for state in states])
 
     def state_tree(self, state: Batched) -> Any:
         """The decoder's arrays of this session."""
