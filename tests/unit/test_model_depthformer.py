@@ -42,7 +42,7 @@ SPEC = DepthformerSpec(
     depth=TransformerSpec(2, 32, 72, 2, 16, 3),
 )
 SEES_PAST = replace(SPEC, depth_past=True)
-EXPECTS = replace(SPEC, expects=True, hold=(1.0, 1.3))
+EXPECTS = replace(SPEC, expects=True, hold=(1.0, 1.3), rise=1.0)
 FRAMES = 12
 
 
@@ -69,7 +69,11 @@ def make_model(*, native: bool, spec: DepthformerSpec = SPEC) -> CodecLanguageMo
     shape = (spec.codebooks, spec.codebook_size, 3)
     values = mx.array(np.random.default_rng(1).normal(size=shape).astype(np.float32))
     depthformer = Depthformer(
-        spec, CONDITIONING, tensors, code_values=values if spec.expects else None
+        spec,
+        CONDITIONING,
+        tensors,
+        code_values=values if spec.expects else None,
+        code_levels=values[..., 0] * 3 if spec.expects else None,
     )
     assert cpu.usable(depthformer), "the native runner is not built"
     model = CodecLanguageModel(FrameSpec(48000, 8, 2, 0), depthformer, SilentCodec())

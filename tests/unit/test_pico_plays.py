@@ -42,7 +42,9 @@ def play(loaded: tuple[Model, StyleEncoder], melody: tuple[int, ...], seed: int 
         number, age = divmod(index, FRAMES_PER_NOTE)
         if number < len(melody):
             notes[melody[number]] = NOTE_SUSTAIN if age else NOTE_ONSET_PHASE_0
-        controls = FrameControls(style, notes, DRUMS_MASKED, (3.0, 1.0, 1.0), 0.3, 40, seed, index)
+        controls = FrameControls(
+            style, notes, DRUMS_MASKED, (3.0, 1.0, 1.0), 0.3, 40, seed, index, anew=age < 2
+        )
         (audio,), (state,) = model.step([controls], [state])
         frames.append(audio)
     return np.concatenate(frames)[model.spec.delay_samples :, 0]

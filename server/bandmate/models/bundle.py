@@ -100,6 +100,8 @@ class DepthformerSpec:
             is the likeliest. Needs a codec whose codes are vectors.
         hold: with `expects`, how much farther from that mean than the nearest code (squared) the
             last frame's code may be and still be kept: where a note begins or ends, elsewhere.
+        rise: with `expects`, dB. Where all notes are told and none begins or ends, a code may be
+            louder than the last frame's only as far as that mean is louder by more than this.
     """
 
     encoder_width: int
@@ -113,6 +115,7 @@ class DepthformerSpec:
     forgets: bool = False
     expects: bool = False
     hold: tuple[float, float] = (1.0, 1.0)
+    rise: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,15 @@ from numpy.typing import NDArray
 from bandmate.models.batching import Batched, gather, scatter, with_rows
 from bandmate.models.depthformer import cpu
 from bandmate.models.depthformer.depthformer import Depthformer
-from bandmate.models.depthformer.sampling import session_noise
+from bandmate.models.depthformer.sampling import FREE_RISE, session_noise
 from bandmate.models.depthformer.vocabulary import START
-from bandmate.models.interface import FrameControls, FrameSpec, PrefillError, StateError
+from bandmate.models.interface import (
+    NOTE_EITHER,
+    FrameControls,
+    FrameSpec,
+    PrefillError,
+    StateError,
+)
 from bandmate.models.state_arrays import Arrays, check_arrays, from_arrays, to_arrays
 
 # Names of a session's rows that stand for no prompt: style masked, notes masked. The others are
@@ -201,8 +207,15 @@ class CodecLanguageModel:
         if not self.depthformer.spec.expects:
             return {}
         new, steady = self.depthformer.spec.hold
-        hold = np.array([new if c.anew else steady for c in controls], np.float32)
-        return {"last": tree["previous"], "hold": hold if self._cpu is not None else mx.array(hold)}
+        most = self.depthformer.spec.rise
+        rises = [most is None or c.anew or not _all_told(c.notes) for c in controls]
+        held = {
+            "hold": np.array([new if c.anew else steady for c in controls], np.float32),
+            "rise": np.array([FREE_RISE if free else most for free in rises], np.float32),
+        }
+        if self._cpu is None:
+            held = {name: mx.array(values) for name, values in held.items()}
+        return {"last": tree["previous"], **held}
 
     def _mixed(self, controls: Sequence[FrameControls], rows: int) -> dict[str, Any]:
         """How much each row of a blend counts."""
@@ -285,3 +298,8 @@ class CodecLanguageModel:
         codec = from_arrays(arrays, self.codec.state_tree(fresh.codec), CODEC)
         state = Batched(language, 0, 1, fresh.language.names)
         return SessionState(state, self.codec.state_from_tree(codec))
+
+
+def _all_told(notes: NDArray[np.int32]) -> bool:
+    """Whether no note can begin that is not told to begin."""
+    return bool(notes.min() >= 0 and not (notes == NOTE_EITHER).any())

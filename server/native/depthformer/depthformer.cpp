@@ -259,11 +259,13 @@ int Pass::pick (const float* own, const float* noise, const Frame& frame, int se
     if (m.codeValues == nullptr)
         return pickCode (own, noise, temperature, topK, m.codebookSize, memory);
     const auto before = static_cast<std::ptrdiff_t> (step) * m.codebookSize * m.valueDims;
-    const CodeValues values{m.codeValues + before, m.valueDims};
-    const int last =
-        frame.last[session * frame.rows * m.codebooks + step] - m.reserved - step * m.codebookSize;
+    const CodeValues values{m.codeValues + before, m.valueDims,
+                            m.codeLevels + static_cast<std::ptrdiff_t> (step) * m.codebookSize};
+    int last = frame.last[session * frame.rows * m.codebooks + step] - m.reserved - step * m.codebookSize;
+    if (last >= m.codebookSize)
+        last = -1; // another codebook's: nothing of the model's own making
     return pickNearMean (own, noise, temperature, topK, m.codebookSize, values, last, frame.hold[session],
-                         memory);
+                         frame.rise[session], memory);
 }
 
 void Pass::runDepth (const Frame& frame, const float* temporalOut)

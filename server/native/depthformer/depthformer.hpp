@@ -78,6 +78,7 @@ struct Model
     // [codebooks, codebookSize, valueDims]; null where the likeliest code is picked, whatever it stands for.
     const float* codeValues = nullptr;
     int valueDims = 0;
+    const float* codeLevels = nullptr; // [codebooks, codebookSize], dB; beside the values
 };
 
 // Caches of one attention: keys and values [rows, heads, 1 + window, d], slot 0 the sink.
@@ -99,9 +100,10 @@ struct Frame
     const std::int32_t* previous = nullptr; // [sessions * rows, codebooks] ids
     const std::int32_t* frames = nullptr;   // [sessions * rows] frames so far
     // Where codes are picked near the mean: the last frame's ids [sessions * rows, codebooks], told to the
-    // model or not, and how long they are kept [sessions] (see pickNearMean).
+    // model or not, how long they are kept, and how much louder others may be [sessions] (see pickNearMean).
     const std::int32_t* last = nullptr;
     const float* hold = nullptr;
+    const float* rise = nullptr;
     const float* noise = nullptr;       // [sessions, codebooks, codebookSize]
     const float* temperature = nullptr; // [sessions]
     const std::int32_t* topK = nullptr; // [sessions]

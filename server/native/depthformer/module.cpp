@@ -194,6 +194,8 @@ Model build (nb::dict sizes, const Arrays& arrays, float softCap, float epsilon)
     m.depthBias = arrays.vector ("depth_bias", m.depth.width);
     if (arrays.has ("code_values"))
         m.codeValues = arrays.values ("code_values", m.codebooks, m.codebookSize, m.valueDims);
+    if (m.codeValues != nullptr)
+        m.codeLevels = arrays.vector ("code_levels", m.codebooks * m.codebookSize);
     for (int k = 0; k < m.codebooks; ++k)
     {
         const auto index = std::to_string (k);
@@ -212,9 +214,9 @@ public:
     }
 
     void frame (Ids tokens, Floats noise, Floats temperature, Ids topK, Floats scales, Ids previous,
-                Ids frames, Ids last, Floats hold, std::vector<Floats> before, std::vector<FloatsOut> after,
-                IdsOut codes, IdsOut next, std::optional<Floats> shares, std::optional<FloatsOut> temporalOut,
-                std::optional<FloatsOut> logits)
+                Ids frames, Ids last, Floats hold, Floats rise, std::vector<Floats> before,
+                std::vector<FloatsOut> after, IdsOut codes, IdsOut next, std::optional<Floats> shares,
+                std::optional<FloatsOut> temporalOut, std::optional<FloatsOut> logits)
     {
         const auto& m = runner.model();
         Frame f;
@@ -230,8 +232,8 @@ public:
                           topK.size() == sessions && scales.size() == sessions * 2 &&
                           previous.size() == rows * books && frames.size() == rows &&
                           last.size() == previous.size() && hold.size() == sessions &&
-                          (!shares || shares->size() == rows) && codes.size() == sessions * books &&
-                          next.size() == rows * books;
+                          rise.size() == sessions && (!shares || shares->size() == rows) &&
+                          codes.size() == sessions * books && next.size() == rows * books;
         const auto layers = m.temporal.layers.size();
         if (!fits || before.size() != 4 * layers || after.size() != 4 * layers)
             throw std::invalid_argument ("an array of the frame has the wrong size");
@@ -249,6 +251,7 @@ public:
         f.frames = frames.data();
         f.last = last.data();
         f.hold = hold.data();
+        f.rise = rise.data();
         f.noise = noise.data();
         f.temperature = temperature.data();
         f.topK = topK.data();
@@ -313,7 +316,7 @@ NB_MODULE (_depthformer, m)
               nb::arg ("soft_cap"), nb::arg ("epsilon"), nb::arg ("threads"))
         .def ("frame", &Depthformer::frame, nb::arg ("tokens"), nb::arg ("noise"), nb::arg ("temperature"),
               nb::arg ("top_k"), nb::arg ("scales"), nb::arg ("previous"), nb::arg ("frames"),
-              nb::arg ("last"), nb::arg ("hold"), nb::arg ("before"), nb::arg ("after"), nb::arg ("codes"),
-              nb::arg ("next"), nb::arg ("shares") = nb::none(), nb::arg ("temporal_out") = nb::none(),
-              nb::arg ("logits") = nb::none());
+              nb::arg ("last"), nb::arg ("hold"), nb::arg ("rise"), nb::arg ("before"), nb::arg ("after"),
+              nb::arg ("codes"), nb::arg ("next"), nb::arg ("shares") = nb::none(),
+              nb::arg ("temporal_out") = nb::none(), nb::arg ("logits") = nb::none());
 }

@@ -25,6 +25,7 @@ Frame partOf (const Frame& frame, int codebooks, int codebookSize, int first, in
     part.noise += static_cast<std::ptrdiff_t> (first) * codebooks * codebookSize;
     part.codes += static_cast<std::ptrdiff_t> (first) * codebooks;
     part.hold += first;
+    part.rise += first;
     part.temperature += first;
     part.topK += first;
     part.scales += static_cast<std::ptrdiff_t> (first) * 2;

@@ -68,6 +68,7 @@ struct CodeValues
 {
     const float* data = nullptr;
     int dims = 0;
+    const float* levels = nullptr; // [n], how loud, dB
 
     const float* of (int code) const { return data + static_cast<std::ptrdiff_t> (code) * dims; }
 };
@@ -77,9 +78,11 @@ struct CodeValues
 // the heaviest code outweighs all others, and this is `pickCode`. `scratch` as there.
 //
 // `last` is the code of the frame before, or negative: it is kept while the square of its distance is at most
-// `hold` times the nearest one's, for codes that flicker are heard as new onsets.
+// `hold` times the nearest one's, for codes that flicker are heard as new onsets. No code is picked that is
+// louder than it and than the mean less `rise` dB: steps up are heard as onsets too.
 inline int pickNearMean (const float* logits, const float* noise, float temperature, int topK, int n,
-                         const CodeValues& values, int last, float hold, std::vector<float>& scratch)
+                         const CodeValues& values, int last, float hold, float rise,
+                         std::vector<float>& scratch)
 {
     const float threshold = largest (logits, n, std::clamp (topK, 1, n), scratch);
     const float sharpness = std::max (1.0f - temperature, sharpest);
@@ -90,11 +93,13 @@ inline int pickNearMean (const float* logits, const float* noise, float temperat
     scratch.assign (static_cast<std::size_t> (values.dims), 0.0f);
     float* mean = scratch.data();
     float total = 0;
+    float level = 0;
     for (int i = 0; i < n; ++i)
         if (logits[i] >= threshold)
         {
             const float weight = std::exp ((logits[i] + temperature * noise[i] - highest) / sharpness);
             total += weight;
+            level += weight * values.levels[i];
             for (int d = 0; d < values.dims; ++d)
                 mean[d] += weight * values.of (i)[d];
         }
@@ -107,11 +112,13 @@ inline int pickNearMean (const float* logits, const float* noise, float temperat
             distance += (mean[d] - values.of (code)[d]) * (mean[d] - values.of (code)[d]);
         return distance;
     };
+    constexpr float any = std::numeric_limits<float>::infinity();
+    const float limit = last < 0 ? any : std::max (level / total - rise, values.levels[last]);
     int best = -1;
-    float nearest = 0;
+    float nearest = any;
     for (int i = 0; i < n; ++i)
     {
-        if (!(logits[i] >= threshold))
+        if (!(logits[i] >= threshold) || values.levels[i] > limit)
             continue;
         const float distance = distanceOf (i);
         if (best < 0 || distance < nearest)
@@ -120,7 +127,7 @@ inline int pickNearMean (const float* logits, const float* noise, float temperat
             nearest = distance;
         }
     }
-    if (last >= 0 && best >= 0 && distanceOf (last) <= nearest * hold)
+    if (last >= 0 && distanceOf (last) <= nearest * hold)
         return last;
     return best < 0 ? 0 : best; // only if every logit is NaN
 }

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bandmate.models.depthformer.depthformer import Depthformer
 from bandmate.models.depthformer.linear import Held
+from bandmate.models.depthformer.sampling import FREE_RISE
 from bandmate.models.depthformer.transformer import EPSILON
 from bandmate.models.depthformer.vocabulary import RESERVED
 from bandmate.models.threads import threads
@@ -133,6 +134,7 @@ class CpuRunner:
             state["frames"],
             state.get("last", state["previous"]),
             state.get("hold", np.ones(sessions, np.float32)),
+            state.get("rise", np.full(sessions, FREE_RISE, np.float32)),
             before,
             after,
             codes,

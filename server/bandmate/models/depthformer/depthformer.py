@@ -17,7 +17,13 @@ import numpy as np
 from bandmate.models.bundle import ConditioningSpec, DepthformerSpec
 from bandmate.models.depthformer import weights as names
 from bandmate.models.depthformer.linear import Held, Matrix, WeightFormat
-from bandmate.models.depthformer.sampling import guided, mixed, pick_codes, pick_near_mean
+from bandmate.models.depthformer.sampling import (
+    FREE_RISE,
+    guided,
+    mixed,
+    pick_codes,
+    pick_near_mean,
+)
 from bandmate.models.depthformer.transformer import Attention, layer_norm, push
 from bandmate.models.depthformer.vocabulary import RESERVED, START, ConditioningLayout
 from bandmate.models.depthformer.weights import Builder
@@ -47,12 +53,14 @@ class Depthformer:
         tensors: MutableMapping[str, mx.array],
         form: WeightFormat | None = None,
         code_values: mx.array | None = None,
+        code_levels: mx.array | None = None,
     ):
         """Builds the layers from `tensors` (checked by `checkpoint.checked_tensors`).
 
         Args:
             code_values: what codes stand for, float32 [codebooks, codebook_size, values]. With
                 them a code is picked near the mean of what is expected (`spec.expects`).
+            code_levels: beside them, how loud that is, dB, float32 [codebooks, codebook_size].
 
         The tensors used are removed from the mapping, so that they can be freed on the way.
         """
@@ -82,7 +90,7 @@ class Depthformer:
         self._heads = build.matrices(names.LOGITS + "kernel", parts)
         bias = build.vector(names.LOGITS + "bias")
         self._head_biases = [bias[part] for part in parts]
-        self._code_values = code_values
+        self._code_values, self._code_levels = code_values, code_levels
         self._offsets = mx.array(self.layout.row_offsets())
         self._first_ids = mx.array([part.start for part in parts], mx.int32)
 
@@ -229,7 +237,8 @@ class Depthformer:
             top_k: int32 [n].
             scales: float32 [n, 2], logit guidance for style and notes; unused when r is 1.
             state: of n * r rows, a session's rows side by side. Beside that of `init_state`, `last`
-                (ids as `previous`, told or not) and `hold` (float32 [n]): see `pick_near_mean`; and
+                (ids as `previous`, told or not), `hold` and `rise` (float32 [n]): see
+                `pick_near_mean`; and
                 `shares` (float32 [n, r]): with these, rows are prompts and are `mixed`.
             codebooks: depth steps to run; None is all.
 
@@ -247,15 +256,20 @@ class Depthformer:
             else:
                 one = guided(logits, scales) if rows > 1 else logits[:, 0]
             drawn = (one, noise[:, codebook], temperature, top_k)
-            if self._code_values is None:
+            if self._code_values is None or self._code_levels is None:
                 code = pick_codes(*drawn)
             else:
                 last = state.get("last", state["previous"]).reshape(sessions, rows, -1)[
                     :, 0, codebook
                 ]
-                hold = state.get("hold", mx.ones((sessions,)))
-                values = self._code_values[codebook]
-                code = pick_near_mean(*drawn, values, last - self._first_ids[codebook], hold)
+                code = pick_near_mean(
+                    *drawn,
+                    self._code_values[codebook],
+                    self._code_levels[codebook],
+                    last - self._first_ids[codebook],
+                    state.get("hold", mx.ones((sessions,))),
+                    state.get("rise", mx.full((sessions,), FREE_RISE)),
+                )
             return mx.repeat(code, rows) if rows > 1 else code
 
         codes = self.depth(hidden, pick, codebooks, state["previous"])
@@ -291,8 +305,9 @@ class Depthformer:
             out["depth_adapter"] = self._depth_adapter.held
         if self._depth_past_adapter is not None:
             out["depth_past_adapter"] = self._depth_past_adapter.held
-        if self._code_values is not None:
+        if self._code_values is not None and self._code_levels is not None:
             out["code_values"] = self._code_values
+            out["code_levels"] = self._code_levels.reshape(-1)
         for index, (head, bias) in enumerate(zip(self._heads, self._head_biases, strict=True)):
             out[f"head.{index}"] = head.held
             out[f"head_bias.{index}"] = bias

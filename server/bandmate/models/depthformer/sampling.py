@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXCLUDED = -0.7 * float(np.finfo(np.float32).max)  # finite, so that noise can be added to it
+FREE_RISE = -1e6  # dB: a mean so much quieter than it is lets any code in
 LEAST_LIKELY = 1e-30  # its logarithm is finite
 SHARPEST = 0.05  # from this far below temperature 1 on, a draw is a single code
 
@@ -45,8 +46,10 @@ def pick_near_mean(
     temperature: mx.array,
     top_k: mx.array,
     values: mx.array,
+    levels: mx.array,
     last: mx.array,
     hold: mx.array,
+    rise: mx.array,
 ) -> mx.array:
     """One code per row: the one nearest to the mean of what the `top_k` likeliest stand for.
 
@@ -57,10 +60,14 @@ def pick_near_mean(
     Args:
         logits, noise, temperature, top_k: as in `pick_codes`.
         values: float32 [codes, dims], what each code stands for.
+        levels: float32 [codes], how loud what each code stands for is, dB.
         last: int32 [n], the code of the frame before, or negative. It is kept while the square of
             its distance from the mean is at most `hold` times the nearest one's: codes that
             flicker are heard as new onsets.
         hold: float32 [n].
+        rise: float32 [n], dB. After a last code, no code is picked that is louder than it and than
+            the mean less this: a level that comes up in steps, where the expected one hardly does,
+            is heard as an onset. FREE_RISE leaves all codes.
 
     Returns:
         int32 [n].
@@ -71,9 +78,11 @@ def pick_near_mean(
     left_out = logits < threshold
     sharpness = mx.maximum(1 - temperature, SHARPEST)[:, None]
     drawn = mx.where(left_out, EXCLUDED, (logits + temperature[:, None] * noise) / sharpness)
-    mean = mx.softmax(drawn, axis=-1) @ values
-    distance = mx.square(mean[:, None] - values).sum(axis=-1)
-    allowed = mx.where(left_out, -EXCLUDED, distance)
+    weights = mx.softmax(drawn, axis=-1)
+    distance = mx.square((weights @ values)[:, None] - values).sum(axis=-1)
+    limit = mx.maximum(weights @ levels - rise, levels[mx.maximum(last, 0)])
+    too_loud = (last >= 0)[:, None] & (levels > limit[:, None])
+    allowed = mx.where(left_out | too_loud, -EXCLUDED, distance)
     nearest = mx.argmin(allowed, axis=-1).astype(mx.int32)
     far = mx.take_along_axis(distance, mx.maximum(last, 0)[:, None], axis=-1)[:, 0]
     keeps = (last >= 0) & (far <= allowed.min(axis=-1) * hold)

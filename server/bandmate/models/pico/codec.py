@@ -254,6 +254,16 @@ class MagnitudeCodec:
         width = max(book.shape[1] for book in books)
         return np.stack([np.pad(book, ((0, 0), (0, width - book.shape[1]))) for book in books])
 
+    def code_levels(self) -> Floats:
+        """How loud what each code stands for is [codebooks, codebook_size]: dB, the mean of its
+        band over a frame; places have none."""
+        decibels = (self.spec.log_high - self.spec.log_low) * 20 / np.log(10)
+        levels = np.zeros(self.code_values().shape[:2], np.float32)
+        for book, group in enumerate(self.spec.code_groups):
+            mean = self._tensors[f"basis.{group}.vectors"].mean(axis=0)
+            levels[book] = self._tensors[f"codebooks.{book}"] @ mean * np.float32(decibels)
+        return levels
+
     def unquantised(self, features: Floats) -> Floats:
         """What the bases keep of features [n, hops, bands]: the codec without its codes."""
         groups = range(len(self.spec.groups))

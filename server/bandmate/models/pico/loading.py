@@ -34,7 +34,8 @@ def load(bundle: Bundle, precision: str) -> tuple[CodecLanguageModel, PicoStyleE
     tensors = checked_tensors(load_tensors(path), weights.shapes(spec, conditioning), str(path))
     codec, style = MagnitudeCodec.load(bundle), PicoStyleEncoder.load(bundle)
     values = mx.array(codec.code_values()) if spec.expects else None
+    levels = mx.array(codec.code_levels()) if spec.expects else None
     form = WeightFormat.named(precision)
-    depthformer = Depthformer(spec, conditioning, tensors, form, values)
+    depthformer = Depthformer(spec, conditioning, tensors, form, values, levels)
     load_encoder = partial(MagnitudeClipEncoder, codec, bundle.frame)
     return CodecLanguageModel(bundle.frame, depthformer, codec, load_encoder=load_encoder), style
