@@ -27,7 +27,15 @@ from bandmate.models.depthformer.checkpoint import checked_tensors, load_tensors
 from bandmate.models.depthformer.depthformer import Depthformer  # noqa: E402
 from bandmate.models.depthformer.sampling import session_noise  # noqa: E402
 from bandmate.models.depthformer.vocabulary import guidance_bin  # noqa: E402
-from bandmate.models.interface import PITCHES, FrameControls, FrameSpec, StateError, StyleShare  # noqa: E402
+from bandmate.models.interface import (  # noqa: E402
+    NOTE_EITHER,
+    NOTE_MASKED,
+    PITCHES,
+    FrameControls,
+    FrameSpec,
+    StateError,
+    StyleShare,
+)
 from bandmate.models.language_model import CodecLanguageModel  # noqa: E402
 from bandmate.models.mrt2.random_weights import random_tensors  # noqa: E402
 
@@ -210,6 +218,28 @@ def test_guided_sessions_play_the_same_beside_others(model):
         frames, states = model.step(now, states)
         for seed, audio in enumerate(frames):
             assert (audio[: SPEC.codebooks, 0].astype(int) == alone[seed][frame]).all()
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["native", "mlx"])
+@pytest.mark.parametrize(
+    ("free", "anew", "limited"),
+    [(0, False, True), (0, True, False), (NOTE_MASKED, False, False), (NOTE_EITHER, False, False)],
+)
+def test_codes_get_no_louder_only_where_no_note_can_begin(native, free, anew, limited):
+    """All pitches are told but one, which is `free`."""
+    notes = np.zeros(PITCHES, np.int32)
+    notes[60] = free
+
+    def play(rise: float | None) -> np.ndarray:
+        model = make_model(native=native, spec=replace(EXPECTS, rise=rise))
+        state, out = model.init_state(), []
+        for frame in range(FRAMES):
+            given = replace(controls(frame), notes=notes, anew=anew)
+            (audio,), (state,) = model.step([given], [state])
+            out.append(audio[: SPEC.codebooks, 0])
+        return np.stack(out)
+
+    assert (play(1.0) != play(None)).any() == limited
 
 
 def blended(frame: int, seed: int, weights: dict[int, float]) -> FrameControls:
