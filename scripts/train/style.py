@@ -236,7 +236,7 @@ def main() -> None:
     optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, args.steps)
     for step in range(args.steps):
-        pick = rng.choice(len(weights), BATCH, p=weights, replace=False)
+        pick = rng.choice(len(weights), min(BATCH, len(weights)), p=weights, replace=False)
         alike = likeness(sounds, pick)
         texts, asked = named(rng, sounds, pick, alike)
         text = model.embed_text([_among_others(rng, t, words) for t in texts])
