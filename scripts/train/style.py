@@ -288,18 +288,23 @@ def fit_codes(model: StyleModel, statistics: Tensor, rng: np.random.Generator) -
     print(f"quantiser leaves {left:.4f}")
 
 
+def drawn(count: int, places: int) -> Tensor:
+    """`count` of so many places, at random; none twice before all are drawn."""
+    return torch.randperm(places).repeat(-(-count // places))[:count]
+
+
 @torch.no_grad()
 def fit_sounds(model: StyleModel, sounds: Sounds) -> None:
     """k-means on the sphere of what plain clips of one instrument sound like."""
     points = nnf.normalize(
         model.embed_audio(sounds.statistics[torch.from_numpy(sounds.plain == 1)]).mean(1), dim=-1
     )
-    centres = points[torch.randperm(len(points))[:KNOWN_SOUNDS]].clone()
+    centres = points[drawn(KNOWN_SOUNDS, len(points))].clone()
     for _ in range(20):
         index = (points @ centres.T).argmax(1)
         total = torch.zeros_like(centres).index_add_(0, index, points)
         empty = torch.bincount(index, minlength=KNOWN_SOUNDS) == 0
-        total[empty] = points[torch.randperm(len(points))[: int(empty.sum())]]
+        total[empty] = points[drawn(int(empty.sum()), len(points))]
         centres = nnf.normalize(total, dim=-1)
     model.sounds.copy_(centres)
 

@@ -102,6 +102,25 @@ def test_streams_in_a_batch_sound_as_they_do_alone(codec: MagnitudeCodec, bundle
         assert np.abs(audio).max() <= 1
 
 
+def test_codes_of_low_bands_tell_how_loud_they_are(codec: MagnitudeCodec, bundle: Bundle) -> None:
+    assert bundle.depthformer is not None
+    spec, levels = codec.spec, codec.code_levels()
+    decibels = (spec.log_high - spec.log_low) * 20 / np.log(10)
+    books, size = bundle.depthformer.codebooks, bundle.depthformer.codebook_size
+    assert levels.shape == (books, size)
+    ends = np.cumsum([0] + [g.values for g in spec.groups])
+    for book in (0, 7):
+        number = spec.code_groups[book]
+        group = spec.groups[number]
+        latent = np.zeros((2, ends[-1]), np.float32)
+        latent[1, ends[number] : ends[number + 1]] = codec._tensors[f"codebooks.{book}"][5]
+        without, with_code = codec.features(latent)[:, :, group.first : group.end].mean(axis=(1, 2))
+        assert levels[book, 5] == pytest.approx((with_code - without) * decibels, abs=1e-3)
+        assert np.std(levels[book]) > 1
+    assert not levels[len(spec.code_groups) :].any(), "places are not loud"
+    assert not levels[20].any(), "high bands may change freely"
+
+
 def test_the_phase_integrator_refuses_arrays_that_do_not_fit() -> None:
     integrator = PhaseIntegrator(9, 4.0, 16.0, 10.0, 9.0, 3.0, 2)
     hops, rows = np.zeros((2, 4, 9), np.float32), np.zeros((2, 9), np.float32)

@@ -23,6 +23,9 @@ from bandmate.models.pico.synthesis import Synthesiser, SynthesisSpec, Synthesis
 
 Floats = NDArray[np.float32]
 
+# Where a level that comes up is heard as a note struck again. Over it, sounds live by fluctuating:
+# on development texts and pieces, strings were heard as pads more often without this bound.
+NOTES_TO_HZ = 1700.0
 LIMIT_KNEE = np.float32(0.8)
 STEREO_KEEP = 0.02  # a nearer code must be this much nearer; as in training
 HOLD = np.float32(0.7)  # of a frame's error that the next is asked to keep; as in training
@@ -256,10 +259,15 @@ class MagnitudeCodec:
 
     def code_levels(self) -> Floats:
         """How loud what each code stands for is [codebooks, codebook_size]: dB, the mean of its
-        band over a frame; places have none."""
+        band over a frame; 0 for bands from NOTES_TO_HZ on and for places, which may change freely.
+        """
+        synthesis = self.spec.synthesis
+        hertz = synthesis.band_centres() * synthesis.sample_rate / synthesis.window
         decibels = (self.spec.log_high - self.spec.log_low) * 20 / np.log(10)
         levels = np.zeros(self.code_values().shape[:2], np.float32)
         for book, group in enumerate(self.spec.code_groups):
+            if hertz[self.spec.groups[group].first] >= NOTES_TO_HZ:
+                continue
             mean = self._tensors[f"basis.{group}.vectors"].mean(axis=0)
             levels[book] = self._tensors[f"codebooks.{book}"] @ mean * np.float32(decibels)
         return levels
