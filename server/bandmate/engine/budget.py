@@ -23,6 +23,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from bandmate.models.interface import (
     FrameControls,
     FrameSpec,
     Model,
+    StyleShare,
 )
 from bandmate.models.registry import DEFAULT_MODEL
 from bandmate.paths import config_dir
@@ -86,6 +88,9 @@ def measure(model: Model, bundle: Bundle, frames: int = MEASURED_FRAMES) -> Iter
         if index > WARM_UP_FRAMES and time.perf_counter() - started > MEASURE_SECONDS:
             return
         controls = example_controls(bundle, index)
+        if index == 0:  # a blend is a graph of its own where graphs are compiled
+            parts = tuple(StyleShare(slot, 0.5, controls.style) for slot in range(2))
+            controls = replace(controls, blend=parts)
         begin = time.perf_counter()
         _, (state,) = model.step([controls], [state])
         if index >= WARM_UP_FRAMES:
