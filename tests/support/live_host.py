@@ -8,7 +8,7 @@ late for both).
 
 from __future__ import annotations
 
-import os
+import contextlib
 import shutil
 import subprocess
 import threading
@@ -18,6 +18,7 @@ import jack
 import numpy as np
 from numpy.typing import NDArray
 
+from support.jack_server import jack_server, ports
 from support.plugin_ids import LV2_URI
 from support.sandbox import Sandbox
 from support.waiting import wait_for
@@ -53,11 +54,8 @@ class LiveHost:
         """`host_variables` are added to the environment of jalv alone."""
         self.rate, self.block = rate, block
         self._place = place
-        self._environment = {
-            **place.environment,
-            "JACK_DEFAULT_SERVER": f"bm{os.getpid()}-{place.root.name}",
-            "JACK_NO_AUDIO_RESERVATION": "1",
-        }
+        self._environment: dict[str, str] = {}
+        self._server = contextlib.ExitStack()
         self._host_variables = host_variables
         self._audio = np.zeros((LIMIT_SECONDS * rate, 2), np.float32)
         self._heard = 0
@@ -70,13 +68,12 @@ class LiveHost:
     def __enter__(self) -> LiveHost:
         self._log = (self._place.root / "live.log").open("wb")
         try:
-            name = self._environment["JACK_DEFAULT_SERVER"]
-            clock = ["-d", "dummy", "-r", str(self.rate), "-p", str(self.block)]
-            self._start("jackd", "-S", "-n", name, "-r", "-t", "5000", *clock)
-            wait_for(lambda: self._ports() is not None, "the JACK server")
+            self._environment = self._server.enter_context(
+                jack_server(self._place, self.rate, self.block)
+            )
             self._start("jalv", "-x", "-n", CLIENT, LV2_URI, **self._host_variables)
             wait_for(lambda: f"{CLIENT}:audio_out_2" in (self._ports() or ""), "jalv's ports")
-            self._connect(name)
+            self._connect(self._environment["JACK_DEFAULT_SERVER"])
         except BaseException:
             self.__exit__()
             raise
@@ -95,6 +92,7 @@ class LiveHost:
                 process.wait()
         if self._log:
             self._log.close()
+        self._server.close()
 
     @property
     def now(self) -> int:
@@ -144,10 +142,7 @@ class LiveHost:
     def _ports(self, *options: str) -> str | None:
         dead = [process.args for process in self._processes if process.poll() is not None]
         assert not dead, f"{dead} ended:\n{self.log()[-3000:]}"
-        done = subprocess.run(
-            ["jack_lsp", *options], env=self._environment, capture_output=True, text=True
-        )
-        return done.stdout if done.returncode == 0 else None
+        return ports(self._environment, *options)
 
     def _connect(self, name: str) -> None:
         self._client = wait_for(lambda: _open_client(name), "a place on the JACK server")

@@ -100,14 +100,8 @@ def command(
                 recorder.add(audio)
             return audio
 
-        sink: NoOutput | DeviceOutput
-        if output == "none":
-            sink = NoOutput(pull, spec.sample_rate, block)
-        else:
-            sink = DeviceOutput(pull, spec.sample_rate, spec.channels, block, output)
         engine.attach(loaded, instrument).result()
         stack.callback(lambda: engine.detach(instrument).result(DETACH_SECONDS))
-        stack.callback(sink.close)
         if not no_midi:
             try:
                 midi = MidiInput(instrument.play, port)
@@ -122,6 +116,14 @@ def command(
             keys.start()
             stack.callback(keys.close)
             say("Keys: a w s e d f t g y h u j k play, z and x change the octave, q quits.")
+        # Opened last, as what is last is closed first: while a MIDI port closes, JACK waits for its
+        # audio clients, and that closing holds the lock that a callback in Python needs.
+        sink: NoOutput | DeviceOutput
+        if output == "none":
+            sink = NoOutput(pull, spec.sample_rate, block)
+        else:
+            sink = DeviceOutput(pull, spec.sample_rate, spec.channels, block, output)
+        stack.callback(sink.close)
         latency_ms = 1e3 * instrument.latency_samples / spec.sample_rate
         say(f"{loaded.bundle.name} plays {latency_ms:.0f} ms after a key.")
         sink.start()

@@ -83,6 +83,7 @@ class MidiInput:
         """Closes the port."""
         self._midi.cancel_callback()
         self._midi.close_port()
+        self._midi.delete()  # the client too: a server like JACK would wait for it
 
     @staticmethod
     def _take(event: tuple[list[int], float], play: Play) -> None:
