@@ -35,7 +35,7 @@ LOG_LOW, LOG_HIGH = float(np.log(HIGH_FLOOR)), 0.7
 # out; in return a frame is heard soon.
 FIRST_HOP_OFFSET = -HOP // 2
 FLAT_DB = (2.0, 5.0)
-ATTACK_LEAD = 360  # of the notes of a piano, a guitar and a vibraphone: 7.5 ms
+ATTACK_LEAD = 120  # of the notes of a piano, a guitar and a vibraphone: 2.5 ms
 
 
 SPEC = SynthesisSpec(

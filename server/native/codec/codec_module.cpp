@@ -37,11 +37,11 @@ struct Frame
 class Integrator
 {
 public:
-    Integrator (std::size_t bins, double hop, double transform, double gamma, float range, float steepest,
-                int threads)
-        : geometry{bins, hop, transform, gamma, range, steepest}, pool (std::max (1, threads))
+    Integrator (std::size_t bins, double hop, double transform, double gamma, float range, double window,
+                float rise, float fall, int threads)
+        : geometry{bins, hop, transform, gamma, range, window, rise, fall}, pool (std::max (1, threads))
     {
-        if (bins < 3 || hop <= 0 || transform <= 0 || gamma <= 0)
+        if (bins < 3 || hop <= 0 || transform <= 0 || gamma <= 0 || window <= 0 || rise <= 0 || fall <= 0)
             throw std::invalid_argument ("PhaseIntegrator: needs 3 bins or more and positive sizes");
     }
 
@@ -98,9 +98,9 @@ NB_MODULE (_codec, m)
 {
     m.doc() = "Phase gradient heap integration for the magnitude codec.";
     nb::class_<Integrator> (m, "PhaseIntegrator")
-        .def (nb::init<std::size_t, double, double, double, float, float, int>(), nb::arg ("bins"),
-              nb::arg ("hop"), nb::arg ("transform"), nb::arg ("gamma"), nb::arg ("range"),
-              nb::arg ("steepest"), nb::arg ("threads"))
+        .def (nb::init<std::size_t, double, double, double, float, double, float, float, int>(),
+              nb::arg ("bins"), nb::arg ("hop"), nb::arg ("transform"), nb::arg ("gamma"), nb::arg ("range"),
+              nb::arg ("window"), nb::arg ("rise"), nb::arg ("fall"), nb::arg ("threads"))
         .def ("integrate", &Integrator::integrate, nb::arg ("levels").noconvert(),
               nb::arg ("noise").noconvert(), nb::arg ("before").noconvert(),
               nb::arg ("phase_before").noconvert(), nb::arg ("gradient_before").noconvert(),

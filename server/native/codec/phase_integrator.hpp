@@ -15,9 +15,12 @@ namespace bandmate::codec
 // (Prusa & Sondergaard, "Real-Time Spectrogram Inversion Using Phase Gradient Heap Integration",
 // DAFx 2016). The gradients of the phase follow from those of the log magnitude:
 //   in time:      2 pi a m / M + (a M / gamma) ds/dm      radians per hop
-//   in frequency: -(gamma / (a M)) ds/dn                  radians per bin
+//   in frequency: -2 pi d / M                             radians per bin
 // with a the hop, M the transform length, gamma the window's time-frequency ratio (0.25645 W^2 for a
-// Hann window of W samples) and phases relative to the window's centre.
+// Hann window of W samples) and phases relative to the window's centre. d is how long after its centre
+// the window's content lies. For a Gaussian window it is gamma / (2 pi a) ds/dn without bounds; a tone
+// that begins in a Hann window of W samples lies at most W / 2 after its centre, and the earlier the less
+// the level rises: d = W / 2 * r / (r + rise), r being the rise since the hop before; likewise for its end.
 class PhaseIntegrator
 {
 public:
@@ -28,7 +31,9 @@ public:
         double transform; // M, samples
         double gamma;     // samples squared
         float range;      // natural log: bins this far under the hop's peak get random phase
-        float steepest;   // natural log: what a level may be taken to rise or fall by in the next hop
+        double window;    // W, samples
+        float rise;       // natural log: after a rise or
+        float fall;       // a fall of this much content is half-way from the centre to the window's end
     };
 
     explicit PhaseIntegrator (const Geometry& geometry)
@@ -47,8 +52,7 @@ public:
     //   noise: random phases [hops, bins] in radians, used where the heap does not reach
     //   phase_before, gradient_before: phases and time gradient [bins] of the hop before
     //   phases: result [hops, bins]; gradient: result [bins], the last hop's
-    // The hop after the last is not known yet, nor is any next one looked at: each level is taken to go on as
-    // it went since the hop before.
+    // The hop after the last is not known yet, nor is any next one looked at.
     void run (const float* levels, const float* noise, const float* before, const float* phase_before,
               const float* gradient_before, std::size_t hops, float* phases, float* gradient)
     {
@@ -99,7 +103,7 @@ private:
     {
         const auto bins = g.bins;
         const auto time_scale = static_cast<float> (0.5 * g.hop * g.transform / g.gamma);
-        const auto frequency_scale = static_cast<float> (-0.5 * g.gamma / (g.hop * g.transform));
+        const auto furthest = static_cast<float> (-pi * g.window / g.transform); // radians per bin
         const auto threshold = *std::max_element (now, now + bins) - g.range;
         heap.clear();
         std::size_t left = 0;
@@ -109,7 +113,7 @@ private:
             const auto high = now[m + 1 < bins ? m + 1 : bins - 2];
             time_now[m] = turns[m] + time_scale * (high - low);
             const auto risen = now[m] - before[m];
-            slope[m] = frequency_scale * (std::clamp (risen, -g.steepest, g.steepest) + risen);
+            slope[m] = furthest * risen / (std::abs (risen) + (risen > 0 ? g.rise : g.fall));
             phase[m] = noise[m];
             todo[m] = now[m] > threshold ? 1 : 0;
             left += todo[m];

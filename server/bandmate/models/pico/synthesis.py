@@ -27,7 +27,12 @@ SILENCE = np.float32(1e-9)
 NATS_PER_DB = np.log(10) / 20
 INTEGRATION_RANGE_DB = 80.0
 REACH = 5  # bands to either side that say whether a spectrum is flat
-STEEPEST = np.float32(3.0)  # nats a level may be taken to rise or fall by in the next hop
+# Nats from one hop to the next; see the integrator. The values of 2 to 5 and 1 to 2 are much alike.
+RISE, FALL = 4.0, 1.2
+# A level further under those that follow in its frame is taken to be so many times as far under.
+# What is expected of an attack is an average of early and late ones, heard before the note begins.
+RISING_RANGE_DB = 10.0
+RISING_STEEPER = np.float32(3.0)
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,7 @@ class SynthesisSpec:
         floor: amplitude added before the logarithm: what is far below it counts as silence.
         high_floor: the same for high bands, whose noise is thin in each of them; None: `floor`.
         floor_hz: up to the first frequency `floor` holds, from the second one on `high_floor`.
-        attack_lead: samples by which a note's attack is heard before a click would be; see
-            `delay_samples`.
+        attack_lead: samples by which the attacks of notes are heard early; see `delay_samples`.
         flat_db: range of level in a neighbourhood under which a spectrum is wholly, and over
             which it is not at all, treated as noise.
         stereo_regions: parts of the spectrum that have a place of their own between left and
@@ -90,11 +94,12 @@ class SynthesisSpec:
         """How late a sound leaves the synthesis: sample i of frame k's output belongs to
         k * frame_samples + i - delay_samples.
 
-        A click comes out `attack_lead` later, for its place is told by how the levels grow from the
-        last hop on. What a player hears are notes: their attacks grow, and the window shows them
-        before they are there.
+        The output window's centre comes half of it after the hop begins, and holds what was
+        `output_shift` after the hop's centre. Attacks are heard `attack_lead` before that, as
+        measured: the analysis window shows a tone before it begins.
         """
-        return self.output_window // 2 - self.first_hop - self.attack_lead
+        centre = self.output_window // 2 - self.first_hop - self.output_shift
+        return centre - self.attack_lead
 
     def band_centres(self) -> NDArray[np.float64]:
         """Centre of each band in bins, increasing."""
@@ -115,7 +120,8 @@ class SynthesisSpec:
 class SynthesisState:
     """What carries over between frames of one stream."""
 
-    levels: Floats  # [heard_bins] log magnitudes of the last hop
+    smooth: Floats  # [heard_bins] log magnitudes of the last hop, without noise
+    levels: Floats  # [heard_bins] the same with it
     phase: Floats  # [heard_bins] of the last hop
     gradient: Floats  # [heard_bins]
     tail: Floats  # [2, output_window - hop] overlap-add of mid and side; its first sample is next
@@ -159,7 +165,9 @@ class Synthesiser:
             spec.window,
             HANN_GAMMA * spec.window**2,
             INTEGRATION_RANGE_DB * NATS_PER_DB,
-            STEEPEST,
+            spec.window,
+            RISE,
+            FALL,
             threads(),
         )
 
@@ -179,6 +187,7 @@ class Synthesiser:
         """Silence before the first frame."""
         s = self.spec
         return SynthesisState(
+            smooth=np.full(s.heard_bins, np.log(SILENCE), np.float32),
             levels=np.full(s.heard_bins, np.log(SILENCE), np.float32),
             phase=np.zeros(s.heard_bins, np.float32),
             gradient=np.zeros(s.heard_bins, np.float32),
@@ -205,7 +214,8 @@ class Synthesiser:
             samples [n, 2, frame_samples] float32, left and right, and n new states.
         """
         s = self.spec
-        levels = self._levels(bands, states)
+        smooth = self._smooth_levels(bands, states)
+        levels = smooth + self._texture(bands, states)
         phases, gradients = self._phases(levels, states)
         magnitude = np.exp(levels)
         spectra = np.zeros((len(states), 2, s.hops_per_frame, s.bins), np.complex64)
@@ -226,17 +236,32 @@ class Synthesiser:
         return sides, [
             SynthesisState(*parts, frame=state.frame + 1)
             for *parts, state in zip(
-                levels[:, -1], phases[:, -1], gradients, tails, now, states, strict=True
+                smooth[:, -1],
+                levels[:, -1],
+                phases[:, -1],
+                gradients,
+                tails,
+                now,
+                states,
+                strict=True,
             )
         ]
 
-    def _levels(self, bands: Floats, states: Sequence[SynthesisState]) -> Floats:
-        """Log magnitudes [n, hops, heard_bins] of bands, with noise where a spectrum is flat."""
-        hops = self.spec.hops_per_frame
+    def _smooth_levels(self, bands: Floats, states: Sequence[SynthesisState]) -> Floats:
+        """Log magnitudes [n, hops, heard_bins] of bands, rises made steep."""
         levels = np.log(np.maximum(np.exp(self._at_bins(bands)) - self._floors, SILENCE))
+        to_come = np.maximum.accumulate(levels[:, ::-1], axis=1)[:, ::-1]
+        under = np.maximum(to_come - levels - np.float32(RISING_RANGE_DB * NATS_PER_DB), 0)
+        # What sounded in the last hop is no part of the rise
+        before = np.stack([state.smooth for state in states])[:, None]
+        steep = levels - under * (RISING_STEEPER - 1)
+        return np.maximum(steep, np.minimum(levels, before)).astype(np.float32)
+
+    def _texture(self, bands: Floats, states: Sequence[SynthesisState]) -> Floats:
+        """What is added to log magnitudes [n, hops, heard_bins]: noise where a spectrum is flat."""
+        hops = self.spec.hops_per_frame
         textures = [self._noise.levels(state.frame * hops, hops) for state in states]
-        levels += self._at_bins(self._flatness(bands)) * np.stack(textures)
-        return levels
+        return self._at_bins(self._flatness(bands)) * np.stack(textures)
 
     def _phases(self, levels: Floats, states: Sequence[SynthesisState]) -> tuple[Floats, Floats]:
         """Phases [n, hops, heard_bins], and the time gradients [n, heard_bins] of the last hops."""
