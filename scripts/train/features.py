@@ -34,7 +34,7 @@ LOG_LOW, LOG_HIGH = float(np.log(HIGH_FLOOR)), 0.7
 # window sees a little of the next frame's notes, which the language model cannot know and leaves
 # out; in return a frame is heard soon.
 FIRST_HOP_OFFSET = -HOP // 2
-FLAT_DB = (2.0, 5.0)
+FLAT_DB, FLAT_HIGH_DB = (2.0, 5.0), (12.0, 24.0)
 ATTACK_LEAD = 120  # of the notes of a piano, a guitar and a vibraphone: 2.5 ms
 
 
@@ -52,6 +52,7 @@ SPEC = SynthesisSpec(
     floor=FLOOR,
     high_floor=HIGH_FLOOR,
     flat_db=FLAT_DB,
+    flat_high_db=FLAT_HIGH_DB,
     attack_lead=ATTACK_LEAD,
     stereo_regions=REGIONS,
 )

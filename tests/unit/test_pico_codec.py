@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -276,3 +277,33 @@ def test_the_codec_and_the_yardstick_leave_mlx_to_whoever_activates_the_blas():
         "sys.exit(any(name.split('.')[0] == 'mlx' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_steps_between_frames_are_joined_and_attacks_are_not(
+    codec: MagnitudeCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[np.ndarray] = []
+    monkeypatch.setattr(
+        codec, "sound", lambda features, *rest: heard.append(features) or (None, rest[1])
+    )
+    spec = codec.spec
+    codes = np.zeros((1, len(spec.code_groups) + spec.stereo_books), np.int32)
+    still = codec.init_state()
+    codec.decode(codes, [still])
+    decibels = (spec.log_high - spec.log_low) * 20 / np.log(10)
+    # what a first hop steps by, when the last one lay so far under it
+    for step, kept in ((6.0, 3.0), (-6.0, -3.0), (12.0, 10.0), (20.0, 20.0), (-20.0, -20.0)):
+        first = codec.features(_latent(codec, codes))[0, 0]
+        codec.decode(codes, [replace(still, last=first - np.float32(step / decibels))])
+        np.testing.assert_allclose(
+            (heard[-1][0, 0] - first) * decibels, kept - step, atol=1e-2, err_msg=str(step)
+        )
+
+
+def _latent(codec: MagnitudeCodec, codes: np.ndarray) -> np.ndarray:
+    values = codec.code_values()
+    parts: dict[int, np.ndarray] = {}
+    for book, group in enumerate(codec.spec.code_groups):
+        own = values[book, codes[0, book], : codec.spec.groups[group].values]
+        parts[group] = parts.get(group, 0) + own
+    return np.concatenate([parts[group] for group in sorted(parts)])[None]

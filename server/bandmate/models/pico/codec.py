@@ -28,6 +28,10 @@ Floats = NDArray[np.float32]
 NOTES_TO_HZ = 1700.0
 LIMIT_KNEE = np.float32(0.8)
 STEREO_KEEP = 0.02  # a nearer code must be this much nearer; as in training
+# Codes change in steps, heard as a line at the frame rate and as notes struck again. So much of a
+# step is taken back in a frame's first hops; steps over twice JOIN_DB are attacks and stay.
+JOIN = (0.5, 0.25)
+JOIN_DB = 8.0
 HOLD = np.float32(0.7)  # of a frame's error that the next is asked to keep; as in training
 
 
@@ -70,7 +74,7 @@ class CodecSpec:
             raw = dict(raw)
             raw.pop("kind", None)
             synthesis = dict(raw.pop("synthesis"))
-            for pair in ("flat_db", "floor_hz"):
+            for pair in ("flat_db", "flat_high_db", "flat_hz", "floor_hz"):
                 if pair in synthesis:
                     synthesis[pair] = tuple(synthesis[pair])
             spec = cls(
@@ -93,6 +97,7 @@ class CodecSpec:
 class CodecState:
     """One stream's past."""
 
+    last: Floats  # [bands] features of the last hop
     synthesis: SynthesisState
 
 
@@ -101,6 +106,7 @@ class MagnitudeCodec:
 
     def __init__(self, spec: CodecSpec, tensors: dict[str, Floats], channels: int) -> None:
         self.spec, self.channels = spec, channels
+        self._range = spec.log_high - spec.log_low
         self._tensors = tensors
         self._synthesiser = Synthesiser(spec.synthesis)
         ends = np.cumsum([0] + [g.values for g in spec.groups])
@@ -139,7 +145,8 @@ class MagnitudeCodec:
 
     def init_state(self) -> CodecState:
         """A stream before its first frame."""
-        return CodecState(self._synthesiser.init_state())
+        silence = (self.spec.synthesis.log_floors() - self.spec.log_low) / self._range
+        return CodecState(silence.astype(np.float32), self._synthesiser.init_state())
 
     def decode(
         self, codes: NDArray[np.int32], states: Sequence[CodecState]
@@ -157,7 +164,8 @@ class MagnitudeCodec:
         latent = np.zeros((len(codes), self._latent), np.float32)
         for book, group in enumerate(self.spec.code_groups):
             latent[:, self._spans[group]] += self._tensors[f"codebooks.{book}"][codes[:, book]]
-        return self.sound(self.features(latent), [self._stereo(row) for row in codes], states)
+        features = self._joined(self.features(latent), states)
+        return self.sound(features, [self._stereo(row) for row in codes], states)
 
     def sound(
         self, features: Floats, places: Sequence[Floats | None], states: Sequence[CodecState]
@@ -168,12 +176,23 @@ class MagnitudeCodec:
             features: [n, hops, bands].
             places: n pans and widths [regions, 2]; None where the bundle has no stereo.
         """
-        levels = features * np.float32(self.spec.log_high - self.spec.log_low)
+        levels = features * np.float32(self._range)
         levels += np.float32(self.spec.log_low)
         sides, synthesis = self._synthesiser.frames(levels, [s.synthesis for s in states], places)
         if self.channels != sides.shape[1]:
             sides = np.repeat(sides.mean(axis=1, keepdims=True), self.channels, axis=1)
-        return _soft_limit(sides).swapaxes(1, 2), [CodecState(state) for state in synthesis]
+        return _soft_limit(sides).swapaxes(1, 2), [
+            CodecState(*parts) for parts in zip(features[:, -1].copy(), synthesis, strict=True)
+        ]
+
+    def _joined(self, features: Floats, states: Sequence[CodecState]) -> Floats:
+        """Features [n, hops, bands] with a part of their step from the last frame taken back."""
+        step = features[:, 0] - np.stack([state.last for state in states])
+        limit = np.float32(JOIN_DB * np.log(10) / 20 / self._range)
+        step = np.clip(step, np.minimum(-2 * limit - step, 0), np.maximum(2 * limit - step, 0))
+        for hop, share in enumerate(JOIN):
+            features[:, hop] -= np.float32(share) * step
+        return features
 
     def _stereo(self, codes: NDArray[np.int32]) -> Floats | None:
         """Pan and width [regions, 2] of a frame's codes."""
@@ -263,7 +282,7 @@ class MagnitudeCodec:
         """
         synthesis = self.spec.synthesis
         hertz = synthesis.band_centres() * synthesis.sample_rate / synthesis.window
-        decibels = (self.spec.log_high - self.spec.log_low) * 20 / np.log(10)
+        decibels = self._range * 20 / np.log(10)
         levels = np.zeros(self.code_values().shape[:2], np.float32)
         for book, group in enumerate(self.spec.code_groups):
             if hertz[self.spec.groups[group].first] >= NOTES_TO_HZ:
@@ -286,12 +305,12 @@ class MagnitudeCodec:
     def state_tree(self, state: CodecState) -> dict[str, Any]:
         """A stream's past as dicts and lists of arrays."""
         synthesis = {**vars(state.synthesis), "frame": np.array([state.synthesis.frame], np.int64)}
-        return {"synthesis": synthesis}
+        return {"last": state.last, "synthesis": synthesis}
 
     def state_from_tree(self, tree: dict[str, Any]) -> CodecState:
         """The stream's past of such a tree."""
         synthesis = {**tree["synthesis"], "frame": int(tree["synthesis"]["frame"][0])}
-        return CodecState(SynthesisState(**synthesis))
+        return CodecState(tree["last"], SynthesisState(**synthesis))
 
     def features(self, latent: Floats) -> Floats:
         """Latents [n, values] to features [n, hops, bands]."""

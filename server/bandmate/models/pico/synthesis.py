@@ -9,7 +9,7 @@ integrate to one pulse per hop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ HANN_GAMMA = 0.25645  # of the squared window length
 SILENCE = np.float32(1e-9)
 NATS_PER_DB = np.log(10) / 20
 INTEGRATION_RANGE_DB = 80.0
+NOISE_FROM = np.float32(0.5)  # a share of noise from which phases are noise's
 REACH = 5  # bands to either side that say whether a spectrum is flat
 # Nats from one hop to the next; see the integrator. The values of 2 to 5 and 1 to 2 are much alike.
 RISE, FALL = 4.0, 1.2
@@ -55,6 +56,8 @@ class SynthesisSpec:
         attack_lead: samples by which the attacks of notes are heard early; see `delay_samples`.
         flat_db: range of level in a neighbourhood under which a spectrum is wholly, and over
             which it is not at all, treated as noise.
+        flat_high_db: the same for high bands, which are too wide to tell partials; None: `flat_db`.
+        flat_hz: up to the first frequency `flat_db` holds, from the second one on `flat_high_db`.
         stereo_regions: parts of the spectrum that have a place of their own between left and
             right (see stereo.py); 0: both channels carry the same.
     """
@@ -71,6 +74,8 @@ class SynthesisSpec:
     top_hz: float
     floor: float
     flat_db: tuple[float, float]
+    flat_high_db: tuple[float, float] | None = None
+    flat_hz: tuple[float, float] = (3000.0, 4600.0)
     stereo_regions: int = 0
     high_floor: float | None = None
     floor_hz: tuple[float, float] = (1200.0, 4000.0)
@@ -109,11 +114,18 @@ class SynthesisSpec:
 
     def log_floors(self) -> Floats:
         """Natural log of each band's floor [bands]."""
-        hz = self.band_centres() * self.sample_rate / self.window
-        ends = np.log([self.floor, self.high_floor or self.floor])
-        return np.interp(np.log(np.maximum(hz, 1.0)), np.log(self.floor_hz), ends).astype(
-            np.float32
-        )
+        ends = np.log(self.floor), np.log(self.high_floor or self.floor)
+        return self._between(self.floor_hz, *ends)
+
+    def flat_ranges(self) -> tuple[Floats, Floats]:
+        """Ranges of level in dB [bands] under and over which each band is noise or none of it."""
+        low, high = zip(self.flat_db, self.flat_high_db or self.flat_db, strict=True)
+        return self._between(self.flat_hz, *low), self._between(self.flat_hz, *high)
+
+    def _between(self, hertz: tuple[float, float], low: float, high: float) -> Floats:
+        """For each band `low` up to the first frequency, `high` from the second one on [bands]."""
+        centres = np.maximum(self.band_centres() * self.sample_rate / self.window, 1.0)
+        return np.interp(np.log(centres), np.log(hertz), [low, high]).astype(np.float32)
 
 
 @dataclass
@@ -153,6 +165,7 @@ class Synthesiser:
         # Bands with the outermost repeated at either end, for looking REACH around.
         self._padded = np.arange(-REACH, spec.bands + REACH).clip(0, spec.bands - 1)
         self._floors = np.exp(self._at_bins(spec.log_floors()[None]))
+        self._flat_db = spec.flat_ranges()
         self._field = (
             StereoField(spec.band_centres(), spec.bins, spec.stereo_regions, bins)
             if spec.stereo_regions
@@ -215,8 +228,9 @@ class Synthesiser:
         """
         s = self.spec
         smooth = self._smooth_levels(bands, states)
-        levels = smooth + self._texture(bands, states)
-        phases, gradients = self._phases(levels, states)
+        flat = self._at_bins(self._flatness(bands))
+        levels = smooth + flat * self._noise_of(self._noise.levels, states)
+        phases, gradients = self._phases(levels, flat, states)
         magnitude = np.exp(levels)
         spectra = np.zeros((len(states), 2, s.hops_per_frame, s.bins), np.complex64)
         mid = spectra[:, 0, :, : s.heard_bins]
@@ -257,27 +271,36 @@ class Synthesiser:
         steep = levels - under * (RISING_STEEPER - 1)
         return np.maximum(steep, np.minimum(levels, before)).astype(np.float32)
 
-    def _texture(self, bands: Floats, states: Sequence[SynthesisState]) -> Floats:
-        """What is added to log magnitudes [n, hops, heard_bins]: noise where a spectrum is flat."""
-        hops = self.spec.hops_per_frame
-        textures = [self._noise.levels(state.frame * hops, hops) for state in states]
-        return self._at_bins(self._flatness(bands)) * np.stack(textures)
+    def _phases(
+        self, levels: Floats, flat: Floats, states: Sequence[SynthesisState]
+    ) -> tuple[Floats, Floats]:
+        """Phases [n, hops, heard_bins], and the time gradients [n, heard_bins] of the last hops.
 
-    def _phases(self, levels: Floats, states: Sequence[SynthesisState]) -> tuple[Floats, Floats]:
-        """Phases [n, hops, heard_bins], and the time gradients [n, heard_bins] of the last hops."""
-        hops = self.spec.hops_per_frame
+        Where bands are too wide to tell partials, what is flat has the phases of noise too: there
+        levels alone would integrate to a pulse a hop.
+        """
         phases = np.empty_like(levels)
         gradients = np.empty_like(levels[:, 0])
+        noise = self._noise_of(self._noise.phases, states)
         self._integrator.integrate(
             levels,
-            np.stack([self._noise.phases(state.frame * hops, hops) for state in states]),
+            noise,
             np.stack([state.levels for state in states]),
             np.stack([state.phase for state in states]),
             np.stack([state.gradient for state in states]),
             phases,
             gradients,
         )
+        wide = self.spec.linear_bands
+        np.copyto(phases[..., wide:], noise[..., wide:], where=flat[..., wide:] > NOISE_FROM)
         return phases, gradients
+
+    def _noise_of(
+        self, kind: Callable[[int, int], Floats], states: Sequence[SynthesisState]
+    ) -> Floats:
+        """Levels or phases of noise [n, hops, heard_bins], as far as each stream is."""
+        hops = self.spec.hops_per_frame
+        return np.stack([kind(state.frame * hops, hops) for state in states])
 
     def _overlapped(self, spectra: NDArray[np.complex64], tails: Floats) -> tuple[Floats, Floats]:
         """Spectra [n, 2, hops, bins] added to tails [n, 2, output_window - hop]: samples
@@ -296,8 +319,8 @@ class Synthesiser:
         padded = bands.take(self._padded, axis=-1)
         spread = _around(np.maximum, padded) - _around(np.minimum, padded)
         spread /= np.float32(NATS_PER_DB)
-        low, high = self.spec.flat_db
-        return np.clip((high - spread) / np.float32(high - low), 0, 1).astype(np.float32)
+        low, high = self._flat_db
+        return np.clip((high - spread) / (high - low), 0, 1).astype(np.float32)
 
 
 def _around(of: np.ufunc, padded: Floats) -> Floats:
