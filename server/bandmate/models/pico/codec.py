@@ -28,10 +28,10 @@ Floats = NDArray[np.float32]
 NOTES_TO_HZ = 1700.0
 LIMIT_KNEE = np.float32(0.8)
 STEREO_KEEP = 0.02  # a nearer code must be this much nearer; as in training
-# Codes change in steps, heard as a line at the frame rate and as notes struck again. So much of a
-# step is taken back in a frame's first hops; steps over twice JOIN_DB are attacks and stay.
-JOIN = (0.5, 0.25)
-JOIN_DB = 8.0
+# Codes change in steps, heard as notes struck again. So much of a step is taken back in a frame's
+# first hops, up to where strings that fluctuate less would be heard as pads; steps over twice
+# JOIN_DB are attacks and stay.
+JOIN, JOIN_DB, JOIN_TO_HZ = (0.5, 0.25), 4.0, 800.0
 HOLD = np.float32(0.7)  # of a frame's error that the next is asked to keep; as in training
 
 
@@ -109,6 +109,7 @@ class MagnitudeCodec:
         self._range = spec.log_high - spec.log_low
         self._tensors = tensors
         self._synthesiser = Synthesiser(spec.synthesis)
+        self._joined_bands = int(np.searchsorted(self._band_hertz(), JOIN_TO_HZ))
         ends = np.cumsum([0] + [g.values for g in spec.groups])
         self._spans = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self._latent = int(ends[-1])
@@ -187,11 +188,12 @@ class MagnitudeCodec:
 
     def _joined(self, features: Floats, states: Sequence[CodecState]) -> Floats:
         """Features [n, hops, bands] with a part of their step from the last frame taken back."""
-        step = features[:, 0] - np.stack([state.last for state in states])
+        low = slice(0, self._joined_bands)
+        step = features[:, 0, low] - np.stack([state.last[low] for state in states])
         limit = np.float32(JOIN_DB * np.log(10) / 20 / self._range)
         step = np.clip(step, np.minimum(-2 * limit - step, 0), np.maximum(2 * limit - step, 0))
         for hop, share in enumerate(JOIN):
-            features[:, hop] -= np.float32(share) * step
+            features[:, hop, low] -= np.float32(share) * step
         return features
 
     def _stereo(self, codes: NDArray[np.int32]) -> Floats | None:
@@ -280,8 +282,7 @@ class MagnitudeCodec:
         """How loud what each code stands for is [codebooks, codebook_size]: dB, the mean of its
         band over a frame; 0 for bands from NOTES_TO_HZ on and for places, which may change freely.
         """
-        synthesis = self.spec.synthesis
-        hertz = synthesis.band_centres() * synthesis.sample_rate / synthesis.window
+        hertz = self._band_hertz()
         decibels = self._range * 20 / np.log(10)
         levels = np.zeros(self.code_values().shape[:2], np.float32)
         for book, group in enumerate(self.spec.code_groups):
@@ -290,6 +291,10 @@ class MagnitudeCodec:
             mean = self._tensors[f"basis.{group}.vectors"].mean(axis=0)
             levels[book] = self._tensors[f"codebooks.{book}"] @ mean * np.float32(decibels)
         return levels
+
+    def _band_hertz(self) -> NDArray[np.float64]:
+        synthesis = self.spec.synthesis
+        return synthesis.band_centres() * synthesis.sample_rate / synthesis.window
 
     def unquantised(self, features: Floats) -> Floats:
         """What the bases keep of features [n, hops, bands]: the codec without its codes."""
