@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from features import BANDS, HOPS_PER_FRAME, REGIONS
+from features import BANDS, HOPS_PER_FRAME, LOG_HIGH, LOG_LOW, REGIONS, SPEC
 from torch import Tensor, nn
+
+from bandmate.models.pico import stereo
 
 # Band groups (first band, end, PCA values, code levels). One code a group: notes of a chord fall
 # into different groups and combine freely. At the same rate, residual codes over three wide groups
@@ -24,7 +26,7 @@ LATENT = sum(g[2] for g in GROUPS)
 CODEBOOKS = sum(g[3] for g in GROUPS)
 STEREO_BOOKS = 2  # codes a frame for pan and width: of the lower half of the regions, of the upper
 STEREO_LATENT = REGIONS * 2 // STEREO_BOOKS
-STEREO_KEEP = 0.02  # a nearer code than the last frame's must be this much nearer to be taken
+STEREO_KEEP = 0.002  # a nearer code than the last frame's must be this much nearer to be taken
 HOLD = 0.7  # of the last frame's error that the next one is asked to keep
 
 
@@ -158,6 +160,27 @@ def nearest(x: Tensor, centres: Tensor) -> Tensor:
     return torch.cat([(half_norm - part @ centres.T).argmin(1) for part in x.split(16384)])
 
 
+def nearest_weighed(x: Tensor, centres: Tensor, weights: Tensor) -> Tensor:
+    """As `nearest`, with a weight of every value of every row."""
+    rows = zip(x.split(16384), weights.split(16384), strict=True)
+    return torch.cat(
+        [(w @ centres.square().T - 2 * (w * part) @ centres.T).argmin(1) for part, w in rows]
+    )
+
+
+def place_weights(features: Tensor) -> Tensor:
+    """How much the place of each region matters [..., REGIONS, 2].
+
+    Args:
+        features: [..., hops, bands] in 0..1.
+    """
+    amplitudes = torch.exp(features[..., SPEC.middle_hop, :] * (LOG_HIGH - LOG_LOW) + LOG_LOW)
+    heard = (amplitudes - torch.from_numpy(np.exp(SPEC.log_floors()))).clamp(min=0)
+    matrix = stereo.loudness_matrix(SPEC.band_centres(), SPEC.bins, REGIONS)
+    power = heard.square() @ torch.from_numpy(matrix)
+    return torch.from_numpy(stereo.place_weights(power.numpy()))
+
+
 class Codec(nn.Module):
     """Features to codes and back."""
 
@@ -166,22 +189,28 @@ class Codec(nn.Module):
         self.basis, self.quantiser = Basis(), Quantiser()
         self.register_buffer("stereo", torch.zeros(STEREO_BOOKS, CODE_SIZE, STEREO_LATENT))
 
-    def encode_stereo(self, stereo: Tensor) -> Tensor:
+    def encode_stereo(self, places: Tensor, weights: Tensor) -> Tensor:
         """Codes [streams, frames, STEREO_BOOKS] int16 of pan and width.
 
-        A place that hardly moves keeps its code: jumps between neighbours would be heard as motion.
+        Told most by the loudest regions. A place that hardly moves keeps its code: jumps between
+        neighbours would be heard as motion.
 
         Args:
-            stereo: [streams, frames, REGIONS, 2] in 0..1.
+            places: [streams, frames, REGIONS, 2] in 0..1.
+            weights: the same shape, see `place_weights`.
         """
-        parts = stereo.flatten(2).split(STEREO_LATENT, -1)
-        out = torch.empty(*stereo.shape[:2], STEREO_BOOKS, dtype=torch.int16)
-        for number, (part, centres) in enumerate(zip(parts, self.stereo, strict=True)):
-            last = None
+        parts = places.flatten(2).split(STEREO_LATENT, -1)
+        weighed = weights.flatten(2).split(STEREO_LATENT, -1)
+        out = torch.empty(*places.shape[:2], STEREO_BOOKS, dtype=torch.int16)
+        for number, (part, weight) in enumerate(zip(parts, weighed, strict=True)):
+            centres, last = self.stereo[number], None
             for t in range(part.shape[1]):
-                code = nearest(part[:, t], centres)
+                code = nearest_weighed(part[:, t], centres, weight[:, t])
                 if last is not None:
-                    new, old = ((part[:, t] - centres[c]).square().sum(1) for c in (code, last))
+                    new, old = (
+                        ((part[:, t] - centres[c]).square() * weight[:, t]).sum(1)
+                        for c in (code, last)
+                    )
                     code = torch.where(old < new + STEREO_KEEP, last, code)
                 out[:, t, number], last = code.to(torch.int16), code
         return out

@@ -58,10 +58,6 @@ SPEC = SynthesisSpec(
 )
 
 
-# The hop of a frame that stereo is taken from: the one centred nearest the frame's middle
-STEREO_HOP = int(np.argmin(np.abs(FIRST_HOP_OFFSET + np.arange(HOPS_PER_FRAME) * HOP - FRAME / 2)))
-
-
 class FeatureExtractor:
     """Audio to log bands in PyTorch, quantised to bytes; the server has the same in numpy."""
 
@@ -93,12 +89,12 @@ class FeatureExtractor:
         """
         mid = self._spectra(audio.mean(axis=1), frames)
         side = self._spectra((audio[:, 0] - audio[:, 1]) / 2, frames, every=HOPS_PER_FRAME)
-        middles = mid[STEREO_HOP::HOPS_PER_FRAME].numpy()
+        middles = mid[SPEC.middle_hop :: HOPS_PER_FRAME].numpy()
         levels = stereo_levels(middles, side.numpy(), self.regions)
         return self._bands(mid, frames), np.round(levels * 255).astype(np.uint8)
 
     def _spectra(self, audio: np.ndarray, frames: int, every: int = 1) -> torch.Tensor:
-        """Complex spectra [hops, bins], a full-scale sine being 1: all hops, or STEREO_HOP's."""
+        """Complex spectra [hops, bins], a full-scale sine being 1: all hops, or the middle ones."""
         hops = frames * HOPS_PER_FRAME
         before = WINDOW // 2 - FIRST_HOP_OFFSET
         need = (hops - 1) * HOP + WINDOW
@@ -107,7 +103,7 @@ class FeatureExtractor:
         padded[before : before + usable] = audio[:usable]
         pieces = torch.from_numpy(padded).unfold(0, WINDOW, HOP)
         if every > 1:
-            pieces = pieces[STEREO_HOP::every]
+            pieces = pieces[SPEC.middle_hop :: every]
         return torch.fft.rfft(pieces * self.window) * self.scale
 
     def _bands(self, spectra: torch.Tensor, frames: int) -> np.ndarray:

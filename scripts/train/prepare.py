@@ -23,7 +23,7 @@ import dataset
 import numpy as np
 import torch
 from captions import sound_caption
-from codec import Codec, unit
+from codec import Codec, place_weights, unit
 from depthformer import Sizes
 from notes import ONSET
 from style import SEGMENT_FRAMES, StyleModel, audio_statistics
@@ -51,7 +51,8 @@ def told(clips: dataset.Clips) -> np.ndarray:
 def codes(codec: Codec, clips: dataset.Clips) -> np.ndarray:
     """Codes [clips, frames, codebooks] uint16."""
     z = torch.stack([codec.basis.encode(unit(clip)) for clip in clips.features])
-    parts = [codec.quantiser.encode_steady(z), codec.encode_stereo(unit(clips.stereo))]
+    weights = torch.stack([place_weights(unit(clip)) for clip in clips.features])
+    parts = [codec.quantiser.encode_steady(z), codec.encode_stereo(unit(clips.stereo), weights)]
     return torch.cat(parts, -1).numpy().astype(np.uint16)
 
 

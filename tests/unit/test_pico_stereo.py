@@ -6,7 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bandmate.models.pico.codec import MagnitudeCodec
 from bandmate.models.pico.stereo import StereoField, region_matrix, stereo_levels
+from bandmate.models.registry import find_bundle
 
 BINS, REGIONS = 1441, 16
 CENTRES = np.linspace(0, 990, 384)
@@ -46,3 +48,25 @@ def test_pan_to_the_left_makes_the_left_louder(field):
     side = field.side(mid, levels(0.75, 0.5, 50))
     left, right = np.square(np.abs(mid + side)).sum(), np.square(np.abs(mid - side)).sum()
     assert 10 * np.log10(left / right) == pytest.approx(9.0, abs=0.7)
+
+
+def test_codes_tell_the_place_of_what_is_loud():
+    codec = MagnitudeCodec.load(find_bundle("pico"))
+    spec, encode = codec.spec, codec.encoder()
+    synthesis = spec.synthesis
+    decibels = 20 / np.log(10)
+    edges = region_matrix(synthesis.band_centres(), synthesis.bins, synthesis.stereo_regions)
+    rng = np.random.default_rng(7)
+    off = []
+    for loud in range(2, synthesis.stereo_regions):
+        hertz = (edges[:, loud] @ np.arange(synthesis.bins)) / edges[:, loud].sum()
+        band = int(np.abs(synthesis.band_centres() - hertz).argmin())
+        features = np.tile(
+            (synthesis.log_floors() - spec.log_low) / (spec.log_high - spec.log_low),
+            (synthesis.hops_per_frame, 1),
+        ).astype(np.float32)
+        features[:, band] = 1 - 20 / decibels / (spec.log_high - spec.log_low)
+        places = rng.uniform(0, 1, (synthesis.stereo_regions, 2)).astype(np.float32)
+        told = codec._stereo(encode(features, places))
+        off.append(abs(told[loud, 0] - places[loud, 0]))
+    assert np.mean(off) < 0.1, np.mean(off)

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from bandmate.models.bundle import Bundle, BundleError
+from bandmate.models.pico.stereo import loudness_matrix, place_weights
 from bandmate.models.pico.synthesis import Synthesiser, SynthesisSpec, SynthesisState
 
 Floats = NDArray[np.float32]
@@ -27,7 +28,7 @@ Floats = NDArray[np.float32]
 # on development texts and pieces, strings were heard as pads more often without this bound.
 NOTES_TO_HZ = 1700.0
 LIMIT_KNEE = np.float32(0.8)
-STEREO_KEEP = 0.02  # a nearer code must be this much nearer; as in training
+STEREO_KEEP = 0.002  # a nearer code must be this much nearer; as in training
 # Codes change in steps, heard as notes struck again. So much of a step is taken back in a frame's
 # first hops, up to where strings that fluctuate less would be heard as pads; steps over twice
 # JOIN_DB are attacks and stay.
@@ -110,6 +111,11 @@ class MagnitudeCodec:
         self._tensors = tensors
         self._synthesiser = Synthesiser(spec.synthesis)
         self._joined_bands = int(np.searchsorted(self._band_hertz(), JOIN_TO_HZ))
+        synthesis = spec.synthesis
+        self._floors = np.exp(synthesis.log_floors())
+        self._loudness = loudness_matrix(
+            synthesis.band_centres(), synthesis.bins, max(1, synthesis.stereo_regions)
+        )
         ends = np.cumsum([0] + [g.values for g in spec.groups])
         self._spans = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self._latent = int(ends[-1])
@@ -230,26 +236,40 @@ class MagnitudeCodec:
                         codes, residual = last[books], kept
                 out[books] = codes
                 errors[number] = residual + HOLD * error
-            out[count:] = self._stereo_codes(stereo, None if last is None else last[count:])
+            before = None if last is None else last[count:]
+            out[count:] = self._stereo_codes(stereo, place_weights(self._power(features)), before)
             last = out
             return out
 
         return encode
 
     def _stereo_codes(
-        self, stereo: Floats | None, last: NDArray[np.int32] | None
+        self, stereo: Floats | None, weights: Floats, last: NDArray[np.int32] | None
     ) -> NDArray[np.int32]:
-        """Nearest codes of pan and width; a place that hardly moves keeps its code."""
+        """Nearest codes of pan and width, told most by the loudest regions; a place that hardly
+        moves keeps its code.
+
+        Args:
+            stereo, weights: [regions, 2].
+        """
         books = self.spec.stereo_books
         if stereo is None:
             stereo = self._synthesiser.init_state().stereo
         out = np.empty(books, np.int32)
-        for book, part in enumerate(np.split(stereo.reshape(-1), books) if books else ()):
-            distance = np.square(self._tensors[f"stereo.{book}"] - part).sum(axis=1)
+        for book in range(books):
+            part = slice(book * len(stereo) // books, (book + 1) * len(stereo) // books)
+            off = self._tensors[f"stereo.{book}"] - stereo[part].reshape(-1)
+            distance = np.square(off) @ weights[part].reshape(-1)
             out[book] = distance.argmin()
             if last is not None and distance[last[book]] < distance[out[book]] + STEREO_KEEP:
                 out[book] = last[book]
         return out
+
+    def _power(self, features: Floats) -> Floats:
+        """Power of each stereo region [regions] in the middle of a frame's [hops, bands]."""
+        middle = features[self.spec.synthesis.middle_hop]
+        amplitudes = np.exp(middle * np.float32(self._range) + np.float32(self.spec.log_low))
+        return np.square(np.maximum(amplitudes - self._floors, 0)) @ self._loudness
 
     def _to_latent(self, features: Floats, number: int) -> Floats:
         """A frame's features [hops, bands] to the latent of one band group."""

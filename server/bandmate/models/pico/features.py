@@ -44,10 +44,8 @@ class FeatureExtractor:
         Each frame's is that of its hop nearest its middle.
         """
         s = self.spec.synthesis
-        centres = s.first_hop + np.arange(s.hops_per_frame) * s.hop
-        middle = int(np.abs(centres - s.frame_samples / 2).argmin())
         mid, side = (
-            self._spectra(self._at_own_rate(part, sample_rate))[middle :: s.hops_per_frame]
+            self._spectra(self._at_own_rate(part, sample_rate))[s.middle_hop :: s.hops_per_frame]
             for part in (audio.mean(axis=1), (audio[:, 0] - audio[:, 1]) / 2)
         )
         return stereo_levels(mid, side, self._regions)

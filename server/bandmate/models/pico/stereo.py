@@ -19,6 +19,9 @@ PAN_DB = 18.0  # left over right, either way
 WIDTH_LOW_DB, WIDTH_HIGH_DB = -30.0, 6.0  # side over mid
 NARROWEST = 0.02  # of 0..1: a width under it is none
 NARROW_BANDS = 48  # in which widening turns one way, then the other
+# Of a code's distance: what its pan and its width weigh where it is loudest, and where nothing is.
+# Chosen on five pairs of instruments apart: left over right is off by 1.1 dB, unweighed by 2.25.
+WIDTH_WEIGHT, LEAST_WEIGHT = 0.3, 1e-4
 QUIET_POWER = 1e-8  # of a region: under it everything is in the middle
 
 
@@ -61,6 +64,25 @@ def stereo_levels(
     pan = np.clip(pan / (2 * PAN_DB) + 0.5, 0, 1)
     width = np.clip((width - WIDTH_LOW_DB) / (WIDTH_HIGH_DB - WIDTH_LOW_DB), 0, 1)
     return np.stack([pan, width], axis=-1).astype(np.float32)
+
+
+def loudness_matrix(centres: NDArray[np.float64], bins: int, regions: int) -> Floats:
+    """Sums of the power of bands to that of regions [bands, regions]."""
+    borders = (centres[1:] + centres[:-1]) / 2
+    nearest = np.searchsorted(borders, np.arange(bins))
+    matrix = np.zeros((len(centres), regions), np.float32)
+    np.add.at(matrix, nearest, region_matrix(centres, bins, regions))
+    return matrix
+
+
+def place_weights(power: Floats) -> Floats:
+    """How much the place of each region matters [..., regions, 2], at most 1.
+
+    Args:
+        power: of the regions [..., regions].
+    """
+    share = power / (power.max(axis=-1, keepdims=True) + 1e-12) + LEAST_WEIGHT
+    return (share[..., None] * np.array([1.0, WIDTH_WEIGHT])).astype(np.float32)
 
 
 class StereoField:

@@ -106,6 +106,12 @@ class SynthesisSpec:
         centre = self.output_window // 2 - self.first_hop - self.output_shift
         return centre - self.attack_lead
 
+    @property
+    def middle_hop(self) -> int:
+        """A frame's hop centred nearest its middle: stereo is of this one."""
+        centres = self.first_hop + np.arange(self.hops_per_frame) * self.hop
+        return int(np.abs(centres - self.frame_samples / 2).argmin())
+
     def band_centres(self) -> NDArray[np.float64]:
         """Centre of each band in bins, increasing."""
         first, last = self.linear_bands, self.top_hz * self.window / self.sample_rate
@@ -220,7 +226,7 @@ class Synthesiser:
         Args:
             bands: [n, hops_per_frame, bands] natural log of (amplitude + the band's floor).
             states: n, not modified.
-            places: n pans and widths [stereo_regions, 2] in 0..1, reached at the frame's last hop;
+            places: n pans and widths [stereo_regions, 2] in 0..1, reached at the frame's middle hop;
                 None stays where the last frame was.
 
         Returns:
@@ -242,7 +248,8 @@ class Synthesiser:
             pairs = zip(places, before, strict=True)
             now = np.stack([last if place is None else place for place, last in pairs])
         if self._field is not None:
-            steps = np.arange(1, s.hops_per_frame + 1, dtype=np.float32) / s.hops_per_frame
+            steps = np.arange(1, s.hops_per_frame + 1, dtype=np.float32) / (s.middle_hop + 1)
+            steps = np.minimum(steps, 1)
             at_hops = before[:, None] + steps[:, None, None] * (now - before)[:, None]
             spectra[:, 1, :, : s.heard_bins] = self._field.side(mid, at_hops)
         samples, tails = self._overlapped(spectra, np.stack([state.tail for state in states]))
