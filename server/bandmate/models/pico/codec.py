@@ -119,6 +119,7 @@ class MagnitudeCodec:
         ends = np.cumsum([0] + [g.values for g in spec.groups])
         self._spans = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self._latent = int(ends[-1])
+        self._means, self._rows = self._code_features()
 
     @classmethod
     def load(cls, bundle: Bundle) -> MagnitudeCodec:
@@ -168,10 +169,12 @@ class MagnitudeCodec:
             audio [n, F, channels] float32, left and right, or the same in every channel where the
             bundle has no stereo; and n new states.
         """
-        latent = np.zeros((len(codes), self._latent), np.float32)
-        for book, group in enumerate(self.spec.code_groups):
-            latent[:, self._spans[group]] += self._tensors[f"codebooks.{book}"][codes[:, book]]
-        features = self._joined(self.features(latent), states)
+        features = np.empty((len(codes), *self._means.shape), np.float32)
+        features[:] = self._means
+        for book, (group, rows) in enumerate(zip(self.spec.code_groups, self._rows, strict=True)):
+            bands = self.spec.groups[group]
+            features[:, :, bands.first : bands.end] += rows[codes[:, book]]
+        features = self._joined(features, states)
         return self.sound(features, [self._stereo(row) for row in codes], states)
 
     def sound(
@@ -315,6 +318,16 @@ class MagnitudeCodec:
     def _band_hertz(self) -> NDArray[np.float64]:
         synthesis = self.spec.synthesis
         return synthesis.band_centres() * synthesis.sample_rate / synthesis.window
+
+    def _code_features(self) -> tuple[Floats, list[Floats]]:
+        """Features without any code [hops, bands], and of each book what each of its codes adds
+        [codebook_size, hops, bands of its group]."""
+        means = self.features(np.zeros((1, self._latent), np.float32))[0]
+        hops, rows = self.spec.synthesis.hops_per_frame, []
+        for book, group in enumerate(self.spec.code_groups):
+            part = self._tensors[f"codebooks.{book}"] @ self._tensors[f"basis.{group}.vectors"].T
+            rows.append(part.reshape(len(part), hops, -1))
+        return means, rows
 
     def unquantised(self, features: Floats) -> Floats:
         """What the bases keep of features [n, hops, bands]: the codec without its codes."""

@@ -226,7 +226,7 @@ class Synthesiser:
         Args:
             bands: [n, hops_per_frame, bands] natural log of (amplitude + the band's floor).
             states: n, not modified.
-            places: n pans and widths [stereo_regions, 2] in 0..1, reached at the frame's middle hop;
+            places: n pans and widths [stereo_regions, 2] in 0..1, reached at the middle hop;
                 None stays where the last frame was.
 
         Returns:
@@ -271,12 +271,19 @@ class Synthesiser:
     def _smooth_levels(self, bands: Floats, states: Sequence[SynthesisState]) -> Floats:
         """Log magnitudes [n, hops, heard_bins] of bands, rises made steep."""
         levels = np.log(np.maximum(np.exp(self._at_bins(bands)) - self._floors, SILENCE))
-        to_come = np.maximum.accumulate(levels[:, ::-1], axis=1)[:, ::-1]
-        under = np.maximum(to_come - levels - np.float32(RISING_RANGE_DB * NATS_PER_DB), 0)
-        # What sounded in the last hop is no part of the rise
-        before = np.stack([state.smooth for state in states])[:, None]
-        steep = levels - under * (RISING_STEEPER - 1)
-        return np.maximum(steep, np.minimum(levels, before)).astype(np.float32)
+        before = np.stack([state.smooth for state in states])
+        to_come = levels[:, -1].copy()
+        for hop in reversed(range(levels.shape[1] - 1)):
+            now = levels[:, hop]
+            np.maximum(to_come, now, out=to_come)
+            under = to_come - now
+            under -= np.float32(RISING_RANGE_DB * NATS_PER_DB)
+            np.maximum(under, 0, out=under)
+            under *= 1 - RISING_STEEPER
+            under += now
+            # What sounded in the last hop is no part of the rise
+            np.maximum(under, np.minimum(now, before), out=now)
+        return levels
 
     def _phases(
         self, levels: Floats, flat: Floats, states: Sequence[SynthesisState]
