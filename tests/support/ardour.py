@@ -23,7 +23,7 @@ LIBRARIES = Path("/usr/lib/ardour7")
 SCRIPT = ROOT / "tests" / "hosts" / "ardour" / "session.lua"
 
 
-EXPORTS = 5
+EXPORTS = 10
 SILENCE = 1e-3  # the bundled model's floor is far below, any note far above
 IMPOSSIBLE = 1e6
 
