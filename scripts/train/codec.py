@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from features import BANDS, HOPS_PER_FRAME, LOG_HIGH, LOG_LOW, REGIONS, SPEC
 from torch import Tensor, nn
 
 from bandmate.models.pico import stereo
+from bandmate.models.pico.codec import HOLD, STEREO_KEEP
 
 # Band groups (first band, end, PCA values, code levels). One code a group: notes of a chord fall
 # into different groups and combine freely. At the same rate, residual codes over three wide groups
@@ -26,8 +29,6 @@ LATENT = sum(g[2] for g in GROUPS)
 CODEBOOKS = sum(g[3] for g in GROUPS)
 STEREO_BOOKS = 2  # codes a frame for pan and width: of the lower half of the regions, of the upper
 STEREO_LATENT = REGIONS * 2 // STEREO_BOOKS
-STEREO_KEEP = 0.002  # a nearer code than the last frame's must be this much nearer to be taken
-HOLD = 0.7  # of the last frame's error that the next one is asked to keep
 
 
 def code_order() -> list[tuple[int, int]]:
@@ -162,10 +163,12 @@ def nearest(x: Tensor, centres: Tensor) -> Tensor:
 
 def nearest_weighed(x: Tensor, centres: Tensor, weights: Tensor) -> Tensor:
     """As `nearest`, with a weight of every value of every row."""
-    rows = zip(x.split(16384), weights.split(16384), strict=True)
-    return torch.cat(
-        [(w @ centres.square().T - 2 * (w * part) @ centres.T).argmin(1) for part, w in rows]
-    )
+    return (weights @ centres.square().T - 2 * (weights * x) @ centres.T).argmin(1)
+
+
+@cache
+def _loudness() -> Tensor:
+    return torch.from_numpy(stereo.loudness_matrix(SPEC.band_centres(), SPEC.bins, REGIONS))
 
 
 def place_weights(features: Tensor) -> Tensor:
@@ -176,8 +179,7 @@ def place_weights(features: Tensor) -> Tensor:
     """
     amplitudes = torch.exp(features[..., SPEC.middle_hop, :] * (LOG_HIGH - LOG_LOW) + LOG_LOW)
     heard = (amplitudes - torch.from_numpy(np.exp(SPEC.log_floors()))).clamp(min=0)
-    matrix = stereo.loudness_matrix(SPEC.band_centres(), SPEC.bins, REGIONS)
-    power = heard.square() @ torch.from_numpy(matrix)
+    power = heard.square() @ _loudness()
     return torch.from_numpy(stereo.place_weights(power.numpy()))
 
 

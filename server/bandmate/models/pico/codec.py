@@ -28,12 +28,12 @@ Floats = NDArray[np.float32]
 # on development texts and pieces, strings were heard as pads more often without this bound.
 NOTES_TO_HZ = 1700.0
 LIMIT_KNEE = np.float32(0.8)
-STEREO_KEEP = 0.002  # a nearer code must be this much nearer; as in training
+STEREO_KEEP = 0.002  # a nearer code than the last must be this much nearer; in training too
 # Codes change in steps, heard as notes struck again. So much of a step is taken back in a frame's
 # first hops, up to where strings that fluctuate less would be heard as pads; steps over twice
 # JOIN_DB are attacks and stay.
 JOIN, JOIN_DB, JOIN_TO_HZ = (0.5, 0.25), 4.0, 800.0
-HOLD = np.float32(0.7)  # of a frame's error that the next is asked to keep; as in training
+HOLD = 0.7  # of a frame's error that the next is asked to keep; in training too
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class MagnitudeCodec:
         self._range = spec.log_high - spec.log_low
         self._tensors = tensors
         self._synthesiser = Synthesiser(spec.synthesis)
-        self._joined_bands = int(np.searchsorted(self._band_hertz(), JOIN_TO_HZ))
+        self._joined_bands = int(np.searchsorted(spec.synthesis.band_hertz(), JOIN_TO_HZ))
         synthesis = spec.synthesis
         self._floors = np.exp(synthesis.log_floors())
         self._loudness = loudness_matrix(
@@ -305,7 +305,7 @@ class MagnitudeCodec:
         """How loud what each code stands for is [codebooks, codebook_size]: dB, the mean of its
         band over a frame; 0 for bands from NOTES_TO_HZ on and for places, which may change freely.
         """
-        hertz = self._band_hertz()
+        hertz = self.spec.synthesis.band_hertz()
         decibels = self._range * 20 / np.log(10)
         levels = np.zeros(self.code_values().shape[:2], np.float32)
         for book, group in enumerate(self.spec.code_groups):
@@ -314,10 +314,6 @@ class MagnitudeCodec:
             mean = self._tensors[f"basis.{group}.vectors"].mean(axis=0)
             levels[book] = self._tensors[f"codebooks.{book}"] @ mean * np.float32(decibels)
         return levels
-
-    def _band_hertz(self) -> NDArray[np.float64]:
-        synthesis = self.spec.synthesis
-        return synthesis.band_centres() * synthesis.sample_rate / synthesis.window
 
     def _code_features(self) -> tuple[Floats, list[Floats]]:
         """Features without any code [hops, bands], and of each book what each of its codes adds
@@ -355,7 +351,7 @@ class MagnitudeCodec:
         hops, bands = self.spec.synthesis.hops_per_frame, self.spec.synthesis.bands
         out = np.empty((len(latent), hops, bands), np.float32)
         for number, (group, span) in enumerate(zip(self.spec.groups, self._spans, strict=True)):
-            flat = _by_row(latent[:, span], self._tensors[f"basis.{number}.vectors"].T)
+            flat = latent[:, span] @ self._tensors[f"basis.{number}.vectors"].T
             flat += self._tensors[f"basis.{number}.mean"]
             out[:, :, group.first : group.end] = flat.reshape(len(latent), hops, -1)
         return out
@@ -377,15 +373,6 @@ def tensor_shapes(spec: CodecSpec, code_size: int) -> dict[str, tuple[int, ...]]
             2 * spec.synthesis.stereo_regions // spec.stereo_books,
         )
     return shapes
-
-
-def _by_row(x: Floats, weight: Floats) -> Floats:
-    """x [n, in] times weight [in, out], each row on its own.
-
-    One product of n rows would round differently than n products of one, and a stream would sound
-    different (in its last bits) for having company.
-    """
-    return np.matmul(x[:, None, :], weight)[:, 0]
 
 
 def _soft_limit(x: Floats) -> Floats:

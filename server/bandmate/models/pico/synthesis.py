@@ -28,7 +28,7 @@ NATS_PER_DB = np.log(10) / 20
 INTEGRATION_RANGE_DB = 80.0
 NOISE_FROM = np.float32(0.5)  # a share of noise from which phases are noise's
 REACH = 5  # bands to either side that say whether a spectrum is flat
-# Nats from one hop to the next; see the integrator. The values of 2 to 5 and 1 to 2 are much alike.
+# Nats from one hop to the next; see the integrator. Those of 3 to 5 and 1 to 1.6 are much alike.
 RISE, FALL = 4.0, 1.2
 # A level further under those that follow in its frame is taken to be so many times as far under.
 # What is expected of an attack is an average of early and late ones, heard before the note begins.
@@ -118,6 +118,10 @@ class SynthesisSpec:
         steps = np.arange(self.bands - first) / (self.bands - first - 1)
         return np.concatenate([np.arange(first, dtype=float), first * (last / first) ** steps])
 
+    def band_hertz(self) -> NDArray[np.float64]:
+        """Centre of each band in Hz."""
+        return self.band_centres() * self.sample_rate / self.window
+
     def log_floors(self) -> Floats:
         """Natural log of each band's floor [bands]."""
         ends = np.log(self.floor), np.log(self.high_floor or self.floor)
@@ -130,8 +134,8 @@ class SynthesisSpec:
 
     def _between(self, hertz: tuple[float, float], low: float, high: float) -> Floats:
         """For each band `low` up to the first frequency, `high` from the second one on [bands]."""
-        centres = np.maximum(self.band_centres() * self.sample_rate / self.window, 1.0)
-        return np.interp(np.log(centres), np.log(hertz), [low, high]).astype(np.float32)
+        centres = np.log(np.maximum(self.band_hertz(), 1.0))
+        return np.interp(centres, np.log(hertz), [low, high]).astype(np.float32)
 
 
 @dataclass
@@ -177,6 +181,9 @@ class Synthesiser:
             if spec.stereo_regions
             else None
         )
+        # Of the way to a frame's place, at each of its hops
+        arrived = np.minimum(np.arange(1, spec.hops_per_frame + 1) / (spec.middle_hop + 1), 1)
+        self._arrived = arrived.astype(np.float32)[:, None, None]
         self._noise = NoiseLoop(window.astype(np.float32), spec.hop, bins)
         self._integrator = PhaseIntegrator(
             bins,
@@ -248,9 +255,7 @@ class Synthesiser:
             pairs = zip(places, before, strict=True)
             now = np.stack([last if place is None else place for place, last in pairs])
         if self._field is not None:
-            steps = np.arange(1, s.hops_per_frame + 1, dtype=np.float32) / (s.middle_hop + 1)
-            steps = np.minimum(steps, 1)
-            at_hops = before[:, None] + steps[:, None, None] * (now - before)[:, None]
+            at_hops = before[:, None] + self._arrived * (now - before)[:, None]
             spectra[:, 1, :, : s.heard_bins] = self._field.side(mid, at_hops)
         samples, tails = self._overlapped(spectra, np.stack([state.tail for state in states]))
         sides = np.stack([samples[:, 0] + samples[:, 1], samples[:, 0] - samples[:, 1]], axis=1)
